@@ -1,0 +1,151 @@
+"""The nouns of the map as frozen data: pages in, terms and links out, a build around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType
+
+from strokemap.topic import Topic
+
+Digest = NewType("Digest", str)
+"""SHA-256 in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """One link as a page has it: where it points, how it is worded, and the sentence and section it stands in."""
+
+    target: str
+    surface: str
+    section: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A stretch of a page's plain text under one heading; the lead has the empty heading."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a source gave for one title, parsed: no markup is left in any text."""
+
+    title: str
+    redirects: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    sections: tuple[Section, ...] = ()
+    categories: tuple[str, ...] = ()
+    identifiers: tuple[tuple[str, str], ...] = ()
+    """Pairs of system and code from an infobox or medical-resources template, such as ("icd10", "I63")."""
+    disambiguation: bool = False
+
+    @property
+    def lead(self) -> str:
+        """Give the text before the first heading, or the empty string."""
+        return self.sections[0].text if self.sections and not self.sections[0].heading else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Who links to whom, in which section and sentence."""
+
+    source: str
+    target: str
+    section: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A node of the map. ``relevance`` is the judge's score, 1.0 for starting terms."""
+
+    title: str
+    other_names: tuple[str, ...] = ()
+    path_length: int
+    relevance: float
+    reasons: tuple[str, ...] = ()
+    codes: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    """The first sentence of the lead."""
+    content_hash: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An undirected edge of two terms; ``a`` sorts before ``b``. The evidence is sorted and never empty."""
+
+    a: str
+    b: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """How a build was made; no part of its digest."""
+
+    source: str
+    """Absolute path or URL of what was read."""
+    judge: str
+    pages: int
+    requests: int
+    failed: tuple[str, ...] = ()
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One immutable version of a map. Terms are sorted by title, links by their two titles."""
+
+    digest: Digest
+    topic: Topic
+    terms: tuple[Term, ...]
+    links: tuple[Link, ...]
+    made: Made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageText:
+    """The readable text of one term's page, kept beside the build for the text index."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a curator decided about a term or link; kept apart from builds and applied to every later one."""
+
+    number: int
+    """Given by the store, counting up from 1; 0 before that."""
+    action: str
+    """accept, reject, merge, rename, alias, code, link, unlink or undo."""
+    term: str
+    value: str = ""
+    """The other term, the new name, ``system:code``, or the number that an undo takes back."""
+    who: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A page that accepted terms link to, with all that is known when it is judged."""
+
+    page: Page
+    path_length: int
+    evidence: tuple[Evidence, ...]
+    """The mentions of this page on accepted pages of lower path length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Whether a candidate becomes a term, how sure that is, and the three strongest reasons."""
+
+    title: str
+    accepted: bool
+    score: float
+    reasons: tuple[str, ...] = field(default=())

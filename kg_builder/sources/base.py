@@ -1,0 +1,44 @@
+"""The seam to where pages come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kg_builder.model import Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The answer for a list of titles.
+
+    ``resolved`` maps every title asked for to the page it leads to, redirects followed, or to None where there is none.
+    ``pages`` holds each page once; ``failed`` holds titles that exist but could not be had, with the reason.
+    """
+
+    pages: tuple[Page, ...]
+    resolved: dict[str, str | None]
+    failed: dict[str, str]
+
+
+class PageSource(Protocol):
+    """Where pages come from: an export file or a wiki's API. Answers do not depend on the order of asking."""
+
+    @property
+    def name(self) -> str:
+        """Absolute path or URL, for the record of the build."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """How many requests or passes over the file were made so far."""
+        ...
+
+    def fetch(self, titles: Sequence[str]) -> Fetched:
+        """Read pages by title. Errors: SourceMalformed, or a retryable MapError where the source is out of reach."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        ...

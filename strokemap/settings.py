@@ -1,0 +1,82 @@
+"""Settings: ``strokemap.toml`` and ``STROKEMAP_*``, read once by the face that starts the process."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from strokemap.errors import InputMissing, SettingsInvalid
+from strokemap.home import default_root
+from strokemap.keys import default_folder
+
+PREFIX = "STROKEMAP_"
+_ELSEWHERE = {"STROKEMAP_CONFIG", "STROKEMAP_TEST_DATA"}
+
+
+class Settings(BaseModel):
+    """What is in force. Each field is a key of ``strokemap.toml`` and, in capitals, a ``STROKEMAP_*`` variable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=default_root, description="The folder of all state")
+    keys: Path = Field(default_factory=default_folder, description="The folder of the secrets, outside home")
+    map_store: str = Field("", description="neo4j://… or sqlite:///FILE; empty: map.db under home")
+    history_store: str = Field("", description="hive://… or duckdb:///FOLDER; empty: histories/ under home")
+    contact: str = Field("", description="The operator's mail address, sent to Wikipedia with each request")
+    origin: str = Field("", description="The ledger's name when home is first made, such as hospital.example/ledger")
+
+    def map_store_url(self) -> str:
+        """Give the map store's URL with the default filled in."""
+        return self.map_store or f"sqlite:///{self.home / 'map.db'}"
+
+    def history_store_url(self) -> str:
+        """Give the history store's URL with the default filled in."""
+        return self.history_store or f"duckdb:///{self.home / 'histories'}"
+
+
+def load_settings(
+    *, config: Path | None = None, home: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the settings; an option goes before a variable, a variable before the file.
+
+    Errors: InputMissing for a ``--config`` that is not there, SettingsInvalid with the key.
+    """
+    variables = os.environ if environment is None else environment
+    named = config or (Path(variables["STROKEMAP_CONFIG"]) if variables.get("STROKEMAP_CONFIG") else None)
+    values: dict[str, Any] = _read_file(named or Path("strokemap.toml"), required=named is not None)
+    for variable, value in variables.items():
+        if variable.startswith(PREFIX) and variable not in _ELSEWHERE:
+            values[variable.removeprefix(PREFIX).lower()] = value
+    if home is not None:
+        values["home"] = home
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(
+            f"The setting “{key}” can't be used: {first['msg'].lower()}.",
+            hint=f"Known settings: {', '.join(sorted(Settings.model_fields))}.",
+            where=key,
+        ) from None
+    return settings.model_copy(update={"home": settings.home.absolute(), "keys": settings.keys.absolute()})
+
+
+def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise InputMissing("The settings file does not exist.", hint="Check --config.", where=str(path)) from None
+    except OSError as error:
+        raise InputMissing(
+            f"The settings file can't be read: {error.strerror}.", hint="Check --config.", where=str(path)
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"The settings file is not TOML: {error}.", hint="Mend it.", where=str(path)) from None
