@@ -202,6 +202,12 @@ class MapTermUnknown(MapError):
     http_status = 404
 
 
+class ExportUnwritable(MapError):
+    """An export can't be written to where it was asked for; nothing was left there."""
+
+    code = "map.export.unwritable"
+
+
 class JudgeMalformed(MapError):
     """A judge's model file or training examples can't be used."""
 
@@ -256,12 +262,22 @@ class ArticlesMalformed(SearchError):
     """Articles to import can't be read."""
 
     code = "search.articles.malformed"
+    http_status = 422
+
+
+class CorrectionInvalid(SearchError):
+    """A curator's correction of an article names an unknown field or gives an impossible value."""
+
+    code = "search.correction.invalid"
+    exit_status = 2
+    http_status = 422
 
 
 class BenchMalformed(SearchError):
     """The corpus, queries or judgements of an evaluation can't be read."""
 
     code = "search.bench.malformed"
+    http_status = 422
 
 
 # --- hive_queries --------------------------------------------------------------------------------------------------
@@ -369,6 +385,108 @@ class LedgerBusy(LedgerError):
     code = "ledger.log.busy"
     retryable = True
     http_status = 503
+
+
+class LedgerUnwritable(LedgerError):
+    """The log, a tile or the vault can't be written: no room, no permission, a failing disk."""
+
+    code = "ledger.log.unwritable"
+    http_status = 503
+
+
+class LogDamaged(LedgerError):
+    """The log file lacks lines, or has one that is not as it was written."""
+
+    code = "ledger.log.damaged"
+
+
+class TileDamaged(LedgerError):
+    """A tile is missing, has the wrong length, or lies where no tile belongs."""
+
+    code = "ledger.tile.damaged"
+
+
+class CheckpointMissing(LedgerError):
+    """Nothing was published yet, or the checkpoint is gone."""
+
+    code = "ledger.checkpoint.missing"
+    http_status = 404
+
+
+class CheckpointMalformed(LedgerError):
+    """A checkpoint is not written exactly as the format has it."""
+
+    code = "ledger.checkpoint.malformed"
+
+
+class ProofMismatch(LedgerError):
+    """A signature, an inclusion proof or a stored hash does not fit what was signed."""
+
+    code = "ledger.proof.mismatch"
+    http_status = 422
+
+
+class QuorumMissing(LedgerError):
+    """Fewer witnesses than required have signed a checkpoint."""
+
+    code = "ledger.quorum.missing"
+    retryable = True
+    http_status = 503
+
+
+class LedgerKeyInvalid(LedgerError):
+    """A public key's text is malformed, or the ledger at hand belongs to another key or origin."""
+
+    code = "ledger.key.invalid"
+    http_status = 422
+
+
+class ReceiptNotYet(LedgerError):
+    """The entry is in the log, but no checkpoint covers it yet; try again after the next publication."""
+
+    code = "ledger.receipt.not_yet"
+    retryable = True
+    http_status = 503
+
+
+class ReceiptMalformed(LedgerError):
+    """A receipt is not written exactly as the format has it."""
+
+    code = "ledger.receipt.malformed"
+    http_status = 422
+
+
+class EntryInvalid(LedgerError):
+    """An entry's kind, institution, role, actor or digest has characters that a public log must not carry."""
+
+    code = "ledger.entry.invalid"
+    http_status = 422
+
+
+class EntryUnknown(LedgerError):
+    """The log has no entry of that index."""
+
+    code = "ledger.entry.unknown"
+    http_status = 404
+
+
+class EntryErased(LedgerError):
+    """The content of an entry was erased for good; only the proof that it existed is left."""
+
+    code = "ledger.entry.erased"
+    http_status = 410
+
+
+class VaultDamaged(LedgerError):
+    """The vault can't be read, lacks a payload, or has one that is not what the log committed to."""
+
+    code = "ledger.vault.damaged"
+
+
+class VaultKeyWrong(LedgerError):
+    """The vault was made with another master key."""
+
+    code = "ledger.vault.key_wrong"
 
 
 # --- api -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from strokemap.home import default_root
 from strokemap.keys import default_folder
 
 PREFIX = "STROKEMAP_"
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/]*@")
 _ELSEWHERE = {"STROKEMAP_CONFIG", "STROKEMAP_TEST_DATA"}
 
 
@@ -37,6 +39,11 @@ class Settings(BaseModel):
     def history_store_url(self) -> str:
         """Give the history store's URL with the default filled in."""
         return self.history_store or f"duckdb:///{self.home / 'histories'}"
+
+    def masked(self) -> dict[str, str]:
+        """Give the settings as text; a password in an address is masked."""
+        filled = self.model_dump() | {"map_store": self.map_store_url(), "history_store": self.history_store_url()}
+        return {name: _PASSWORD.sub(r"\1***@", str(value)) for name, value in filled.items()}
 
 
 def load_settings(

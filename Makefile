@@ -1,0 +1,52 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Only Python 3.11-3.13, git and make need be there.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+BIN := .venv/bin
+DATA := $(abspath $(wildcard ../shared/data))
+export UV_NO_PROGRESS ?= $(if $(CI),1,)
+
+.PHONY: help setup setup-dev demo test-fast test soak check docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+.venv/.ready: pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --inexact --python $(PYTHON)
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	$(UV) sync --frozen --inexact --python $(PYTHON) --extra dev --extra notebooks
+	@touch $@
+
+setup: .venv/.ready  ## make .venv with the strokemap command
+
+setup-dev: .venv/.ready-dev  ## the same with what the tests and notebooks need
+
+demo: setup  ## do the main job on the bundled demonstration and serve the screens
+	$(BIN)/strokemap demo
+
+check: setup-dev  ## lint, types, floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: setup-dev  ## build the documentation, every warning an error
+	$(BIN)/mkdocs build --strict --quiet
+
+test-fast: setup-dev  ## tests without servers or large data
+	$(BIN)/pytest -m "not slow and not data"
+
+test: setup-dev check docs  ## everything
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest
+
+soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.soak
+
+clean:  ## remove what set-up and tests made here
+	rm -rf .venv .uv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,99 @@
+"""Taking in extracts and remaking the profiles, for command line and HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.service import Clock
+from hive_queries import Acquired, HistoryStore, ProfilesMade, acquire, make_profiles, open_history_store
+from strokemap.errors import BatchMalformed, InputTooLarge
+from strokemap.home import Home
+from strokemap.keys import Keys
+from strokemap.progress import Progress, silent
+
+MAX_BATCH_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """The door for extracts; each call opens the history store and closes it again."""
+
+    home: Home
+    keys: Keys
+    store_url: str
+    now: Clock
+
+    @contextmanager
+    def store(self) -> Iterator[HistoryStore]:
+        """Open the history store. Errors: HistoryStoreUnreachable, HistoryStoreUnsupported."""
+        store = open_history_store(self.store_url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def acquire(self, path: Path, *, institution: str, format: str, progress: Progress = silent) -> Acquired:
+        """Take one extract in; the same one again changes nothing."""
+        with self.store() as store:
+            return acquire(
+                path,
+                institution=institution,
+                format=format,
+                store=store,
+                work=self.home.work,
+                key=self.keys.secret("pseudonym"),
+                now=self.now(),
+                progress=progress,
+            )
+
+    def make_profiles(self, *, progress: Progress = silent) -> ProfilesMade:
+        """Compute all profiles on the engine and point the read side at them."""
+        with self.home.lock("profiles"), self.store() as store:
+            made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now())
+            self.home.point("profiles", made.version)
+        return made
+
+    async def land(self, chunks: AsyncIterator[bytes]) -> Path:
+        """Write what comes over the network into the landing folder, a .zip unpacked. The caller's name is not used."""
+        folder = self.home.work / "landing" / secrets.token_hex(8)
+        folder.mkdir(parents=True, mode=0o700)
+        path, size = folder / "extract", 0
+        with path.open("wb") as handle:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > MAX_BATCH_BYTES:
+                    shutil.rmtree(folder)
+                    raise InputTooLarge("The extract is larger than 2 GiB.", hint="Send it in parts.")
+                handle.write(chunk)
+        return _unpack(path) if zipfile.is_zipfile(path) else path
+
+    def clear_landing(self, path: Path) -> None:
+        """Remove one landed extract."""
+        landing = self.home.work / "landing"
+        if landing in path.parents:
+            shutil.rmtree(landing / path.relative_to(landing).parts[0])
+
+
+def _unpack(path: Path) -> Path:
+    folder = path.with_name("folder")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > MAX_BATCH_BYTES:
+            raise InputTooLarge("The extract is larger than 2 GiB when unpacked.", hint="Send it in parts.")
+        for member in members:
+            # Only plain names directly in the archive: no folders, no way out of ours.
+            if member.is_dir() or Path(member.filename).name != member.filename:
+                raise BatchMalformed(
+                    "A .zip of an extract holds files only, no folders.",
+                    hint="Pack the files themselves.",
+                    where="body",
+                )
+        archive.extractall(folder)
+    path.unlink()
+    return folder

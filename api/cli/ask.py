@@ -1,0 +1,133 @@
+"""search, recommend, rules: the questions of clinicians and patients."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+
+from api.access import LOCAL
+from api.cli.context import json_option, open_setup, show
+from api.schemas import RecommendOut, SearchOut
+from api.service import Service, open_service
+from recommend import check_rules, load_rulebook
+from search import Query
+from strokemap.errors import LedgerError, UsageError
+
+
+@click.command()
+@click.argument("query")
+@click.option("--audience", type=click.Choice(["clinician", "patient"]), default="clinician", show_default=True)
+@click.option("--no-expand", is_flag=True, help="Search the words alone.")
+@click.option("--with", "with_terms", multiple=True, metavar="T", help="Add this term of the map.")
+@click.option("--without", "without_terms", multiple=True, metavar="T", help="Keep this term out of the expansion.")
+@click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
+@json_option
+@click.pass_context
+def search(
+    ctx: click.Context,
+    *,
+    query: str,
+    audience: str,
+    no_expand: bool,
+    with_terms: tuple[str, ...],
+    without_terms: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Search articles. A QUERY of - is read from standard input."""
+    text = click.get_text_stream("stdin", errors="replace").read() if query == "-" else query
+    service = _service(ctx)
+    asked = Query(
+        text=text,
+        audience=audience,
+        expand=not no_expand,
+        with_terms=with_terms,
+        without_terms=without_terms,
+        limit=limit,
+    )
+    answer = service.search(asked, caller=LOCAL)
+    _publish(service)
+    show(answer.model_dump(by_alias=True), as_json=as_json, text=_search_text(answer))
+
+
+@click.command()
+@click.argument("patient", required=False)
+@click.option("--as-of", metavar="DATE", help="As it was known on this day [default: today].")
+@click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
+@json_option
+@click.pass_context
+def recommend(ctx: click.Context, *, patient: str | None, as_of: str | None, limit: int, as_json: bool) -> None:
+    """Recommend articles for PATIENT, written <institution>-<the institution's own id>."""
+    if patient is None:
+        raise UsageError("Name a patient.", hint="As in: strokemap recommend north-000001.", where="PATIENT")
+    day = _day(as_of) if as_of else None
+    service = _service(ctx)
+    answer = service.recommend(patient, as_of=day, limit=limit, caller=LOCAL)
+    _publish(service)
+    show(answer.model_dump(by_alias=True), as_json=as_json, text=_recommend_text(answer))
+
+
+@click.group()
+def rules() -> None:
+    """Look after the safety rules."""
+
+
+@rules.command("check")
+@json_option
+def check(*, as_json: bool) -> None:
+    """Check that the rules can be read and name only what exists; list them."""
+    rulebook = load_rulebook()
+    check_rules(rulebook)
+    document = [{"rule": rule.id, "says": rule.says} for rule in rulebook.rules]
+    show(document, as_json=as_json, text="\n".join(f"{rule.id}: {rule.says}" for rule in rulebook.rules))
+
+
+def _service(ctx: click.Context) -> Service:
+    setup = open_setup(ctx)
+    return open_service(setup.home, setup.keys)
+
+
+def _publish(service: Service) -> None:
+    try:
+        service.ledger.publish(now=service.now())
+    except LedgerError as error:
+        click.echo(f"The entry is safe, but the checkpoint was not renewed: {error.message} ({error.code})", err=True)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError("There is no such day.", hint="Write it as 2026-11-23.", where="--as-of") from None
+
+
+def _search_text(answer: SearchOut) -> str:
+    lines = []
+    if answer.terms:
+        lines.append("Found in your words: " + ", ".join(f"{term.term} (“{term.surface}”)" for term in answer.terms))
+    lines += [f"  + {term.term} {term.weight:.2f}: {term.reason}" for term in answer.expansion]
+    if answer.unlinked:
+        lines.append("As plain text: " + ", ".join(answer.unlinked))
+    for number, result in enumerate(answer.results, start=1):
+        lines.append(f"{number:2}. {result.title}  [{result.source}] {result.score:.2f}  {result.id}")
+        lines.append(f"    {result.snippet[:160]}")
+    lines.append("" if answer.results else "Nothing was found.")
+    lines.append(_entry_line(answer))
+    return "\n".join(lines)
+
+
+def _recommend_text(answer: RecommendOut) -> str:
+    lines = [answer.why] if answer.why else []
+    for number, result in enumerate(answer.results, start=1):
+        lines.append(f"{number:2}. {result.title}  {result.score:.2f}  {result.id}")
+        lines += [f"    – {reason.text}" for reason in result.reasons]
+    lines += [f"Held back: {held.id} ({held.rule})" for held in answer.withheld]
+    lines.append(_entry_line(answer))
+    return "\n".join(lines)
+
+
+def _entry_line(answer: SearchOut | RecommendOut) -> str:
+    if answer.entry_error:
+        return f"Not on the ledger: {answer.entry_error.message}"
+    return f"Entry {answer.entry} on the ledger."

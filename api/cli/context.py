@@ -1,0 +1,76 @@
+"""What every command needs: settings, home, keys, progress bars, and one way to print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from strokemap.home import Home, open_home
+from strokemap.keys import Keys
+from strokemap.progress import Progress
+from strokemap.settings import Settings, load_settings
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The installation that a command works on."""
+
+    settings: Settings
+    home: Home
+    keys: Keys
+
+
+def open_setup(ctx: click.Context) -> Setup:
+    """Read the settings and open (or make) the home."""
+    settings = read_settings(ctx)
+    home = open_home(settings.home, origin=settings.origin or None)
+    return Setup(settings=settings, home=home, keys=Keys(folder=settings.keys, origin=home.origin))
+
+
+def read_settings(ctx: click.Context) -> Settings:
+    """Read the settings with the global options of this call."""
+    options: dict[str, Path | None] = ctx.find_root().obj
+    return load_settings(config=options["config"], home=options["home"])
+
+
+def now() -> datetime:
+    """Give the present time; the one clock of the command line."""
+    return datetime.now(UTC)
+
+
+def show(document: Any, *, as_json: bool, text: str) -> None:
+    """Print the result: one JSON document, or text for a person."""
+    click.echo(json.dumps(document, ensure_ascii=False, default=str) if as_json else text)
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """Give a Progress that draws one bar a piece of work on stderr, and closes them."""
+    from tqdm import tqdm
+
+    open_bars: dict[str, tqdm[None]] = {}
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        bar = open_bars.get(what)
+        if bar is None:
+            for other in open_bars.values():
+                other.close()
+            open_bars.clear()
+            bar = open_bars[what] = tqdm(desc=what, total=total, mininterval=0.2, leave=True)
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        yield progress
+    finally:
+        for bar in open_bars.values():
+            bar.close()

@@ -1,0 +1,143 @@
+"""curate, judge: correcting the map and teaching the judge."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from api.cli.context import json_option, now, open_setup, show
+from api.curating import Bench
+from kg_builder.model import Decision
+
+
+@click.group()
+def curate() -> None:
+    """Correct the map; decisions are kept apart from builds, apply to every later one, and can be undone."""
+
+
+@curate.command("queue")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+@click.pass_context
+def queue(ctx: click.Context, *, limit: int, as_json: bool) -> None:
+    """List the least certain terms of the published map."""
+    items = _bench(ctx).queue(limit=limit)
+    document = [{"term": item.term, "score": item.score, "reasons": list(item.reasons)} for item in items]
+    lines = [f"{item.score:.2f}  {item.term}: {'; '.join(item.reasons)}" for item in items]
+    show(document, as_json=as_json, text="\n".join(lines) or "Nothing to review.")
+
+
+@curate.command("log")
+@json_option
+@click.pass_context
+def log(ctx: click.Context, *, as_json: bool) -> None:
+    """List all decisions, oldest first."""
+    decisions = _bench(ctx).decisions()
+    lines = [_line(decision) for decision in decisions]
+    show([_document(decision) for decision in decisions], as_json=as_json, text="\n".join(lines) or "None yet.")
+
+
+@curate.command("undo")
+@click.argument("number", type=int)
+@click.option("--why", required=True)
+@json_option
+@click.pass_context
+def undo(ctx: click.Context, *, number: int, why: str, as_json: bool) -> None:
+    """Take one decision back."""
+    _decide(ctx, action="undo", term="", value=str(number), why=why, as_json=as_json)
+
+
+def _one_term(action: str, text: str) -> None:
+    @curate.command(action, help=text)
+    @click.argument("term")
+    @click.option("--why", required=True, help="The reason, for whoever reads the log.")
+    @json_option
+    @click.pass_context
+    def command(ctx: click.Context, *, term: str, why: str, as_json: bool) -> None:
+        _decide(ctx, action=action, term=term, value="", why=why, as_json=as_json)
+
+
+def _term_and_value(action: str, value_name: str, text: str) -> None:
+    @curate.command(action, help=text)
+    @click.argument("term")
+    @click.argument("value", metavar=value_name)
+    @click.option("--why", required=True, help="The reason, for whoever reads the log.")
+    @json_option
+    @click.pass_context
+    def command(ctx: click.Context, *, term: str, value: str, why: str, as_json: bool) -> None:
+        _decide(ctx, action=action, term=term, value=value, why=why, as_json=as_json)
+
+
+_one_term("accept", "Keep TERM in the map whatever the judge says.")
+_one_term("reject", "Leave TERM out of every later build.")
+_term_and_value("merge", "OTHER", "Make TERM one with OTHER, under OTHER's title; names and evidence are kept.")
+_term_and_value("rename", "NAME", "Give TERM another title; the old one stays as another name.")
+_term_and_value("alias", "NAME", "Give TERM another name.")
+_term_and_value("code", "SYSTEM:CODE", "Give TERM a code, such as icd10:I63.")
+_term_and_value("link", "OTHER", "Link TERM and OTHER.")
+_term_and_value("unlink", "OTHER", "Cut the link of TERM and OTHER.")
+
+
+@click.group()
+def judge() -> None:
+    """Show or train the judge, which decides whether a page becomes a term."""
+
+
+@judge.command("show")
+@json_option
+def show_judge(*, as_json: bool) -> None:
+    """Show the shipped model: features, weights, and what training measured."""
+    from kg_builder.judge import shipped_model
+
+    model = shipped_model()
+    weights = sorted(zip(model.features, model.coefficients, strict=True), key=lambda pair: -abs(pair[1]))
+    lines = [f"{weight:+.3f}  {name}" for name, weight in weights]
+    lines += [f"{name} = {value:.3f}" for name, value in sorted(model.report.items())]
+    document = {"features": dict(weights), "threshold": model.threshold, "report": dict(model.report)}
+    show(document | {"trained_on": model.trained_on}, as_json=as_json, text="\n".join(lines))
+
+
+@judge.command("train")
+@click.option("--out", type=click.Path(dir_okay=False), help="Write the model here [default: print its measures only].")
+@json_option
+def train(*, out: str | None, as_json: bool) -> None:
+    """Train the model on the shipped examples and report its cross-validated measures."""
+    from pathlib import Path
+
+    from kg_builder.judge.train import train_judge
+    from strokemap.home import replace_file
+    from strokemap.model import format_model
+
+    model = train_judge()
+    if out:
+        replace_file(Path(out), format_model(model))
+    text = "\n".join(f"{name} = {value:.3f}" for name, value in sorted(model.report.items()))
+    show({"trained_on": model.trained_on, "report": dict(model.report)}, as_json=as_json, text=text)
+
+
+def _bench(ctx: click.Context) -> Bench:
+    setup = open_setup(ctx)
+    return Bench(home=setup.home, store_url=setup.settings.map_store_url())
+
+
+def _decide(ctx: click.Context, *, action: str, term: str, value: str, why: str, as_json: bool) -> None:
+    decision = _bench(ctx).decide(action=action, term=term, value=value, why=why, who=getpass.getuser(), now=now())
+    show(_document(decision), as_json=as_json, text=f"Recorded {_line(decision)}\nIt takes effect in the next build.")
+
+
+def _line(decision: Decision) -> str:
+    what = " ".join(part for part in (decision.action, decision.term, decision.value) if part)
+    return f"{decision.number}. {what} ({decision.who}, {decision.at:%Y-%m-%d}: {decision.why})"
+
+
+def _document(decision: Decision) -> dict[str, object]:
+    return {
+        "number": decision.number,
+        "action": decision.action,
+        "term": decision.term,
+        "value": decision.value,
+        "who": decision.who,
+        "why": decision.why,
+        "at": decision.at.isoformat(),
+    }

@@ -1,0 +1,69 @@
+"""evaluate: measuring the map and the retrieval."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from api.cli.context import bars, json_option, open_setup, show
+from api.curating import Bench
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure the map and the retrieval."""
+
+
+@evaluate.command("map")
+@click.option(
+    "--topic", required=True, metavar="FILE", help="The topic whose starting terms are left out of the score."
+)
+@click.option(
+    "--labels", required=True, type=click.Path(path_type=Path), metavar="TSV", help="title, and columns of 1/0."
+)
+@click.option("--label", default="near", show_default=True, metavar="COLUMN")
+@json_option
+@click.pass_context
+def evaluate_map_command(ctx: click.Context, *, topic: str, labels: Path, label: str, as_json: bool) -> None:
+    """Measure the published map against labels, beside a perfect judge, the path length alone, the vocabulary rule."""
+    from kg_builder import open_source
+    from kg_builder.evaluate import evaluate_map, format_map_table, map_document, read_labels
+    from strokemap.topic import load_topic
+
+    setup = open_setup(ctx)
+    asked, table = load_topic(topic), read_labels(labels, column=label)
+    build = Bench(home=setup.home, store_url=setup.settings.map_store_url()).read(None)
+    work = setup.home.work / "crawl"
+    with bars() as progress, closing(open_source(build.made.source, work=work, progress=progress)) as source:
+        found = evaluate_map(build, topic=asked, labels=table, source=source, progress=progress)
+    show(map_document(found), as_json=as_json, text=format_map_table(found))
+
+
+@evaluate.command("retrieval")
+@click.option("--corpus", required=True, type=click.Path(path_type=Path), metavar="JSONL")
+@click.option("--queries", required=True, type=click.Path(path_type=Path), metavar="JSONL")
+@click.option("--qrels", required=True, type=click.Path(path_type=Path), metavar="TSV")
+@click.option("--no-expand", is_flag=True, help="Measure the words alone.")
+@json_option
+@click.pass_context
+def retrieval(ctx: click.Context, *, corpus: Path, queries: Path, qrels: Path, no_expand: bool, as_json: bool) -> None:
+    """Measure retrieval on BEIR-style files, without and with the published map's expansion."""
+    from kg_builder import published_projection
+    from search import load_gate
+    from search.evaluate import evaluate_retrieval, format_retrieval_table, retrieval_document
+
+    setup = open_setup(ctx)
+    projection = None if no_expand else published_projection(setup.home)
+    with bars() as progress:
+        found = evaluate_retrieval(
+            corpus,
+            queries,
+            qrels,
+            projection=projection,
+            work=setup.home.work / "evaluate",
+            gate=load_gate(),
+            progress=progress,
+        )
+    show(retrieval_document(found), as_json=as_json, text=format_retrieval_table(found))

@@ -1,0 +1,142 @@
+"""histories: acquiring extracts, profiles, and questions to the history store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from api.acquiring import Intake
+from api.cli.context import bars, json_option, now, open_setup, show
+from hive_queries import ask, quarantined, status, withdraw
+from strokemap.errors import UsageError
+
+
+@click.group()
+def histories() -> None:
+    """Acquire, withdraw and query health histories."""
+
+
+@histories.command("sync")
+@click.option("--institution", required=True, metavar="NAME", help="Small letters, digits and underscore.")
+@click.option("--format", "format_", required=True, metavar="F", help="ist, synthea or fhir.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when any row was quarantined.")
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def sync(ctx: click.Context, *, institution: str, format_: str, strict: bool, path: Path, as_json: bool) -> None:
+    """Acquire the extract at PATH; the same one again changes nothing."""
+    with bars() as progress:
+        acquired = _intake(ctx).acquire(path, institution=institution, format=format_, progress=progress)
+    document = {
+        "institution": institution,
+        "batch": acquired.batch,
+        "rows": acquired.rows,
+        "patients": acquired.patients,
+        "quarantined": acquired.quarantined,
+        "already": acquired.already,
+    }
+    known = " It was here already; nothing changed." if acquired.already else ""
+    text = (
+        f"Batch {acquired.batch[:12]} of {institution}: {acquired.rows} rows of {acquired.patients} patients, "
+        f"{acquired.quarantined} quarantined.{known}"
+    )
+    show(document, as_json=as_json, text=text)
+    if strict and acquired.quarantined:
+        ctx.exit(1)
+
+
+@histories.command("withdraw")
+@click.argument("name")
+@json_option
+@click.pass_context
+def withdraw_institution(ctx: click.Context, *, name: str, as_json: bool) -> None:
+    """Remove all that an institution sent, and make the profiles anew."""
+    intake = _intake(ctx)
+    with intake.store() as store:
+        gone = withdraw(name, store=store, work=intake.home.work)
+    with bars() as progress:
+        intake.make_profiles(progress=progress)
+    show({"institution": name, "batches": gone}, as_json=as_json, text=f"Withdrew {gone} batches of {name}.")
+
+
+@histories.command("profiles")
+@json_option
+@click.pass_context
+def profiles(ctx: click.Context, *, as_json: bool) -> None:
+    """Compute one profile a patient on the engine, for the read side."""
+    with bars() as progress:
+        made = _intake(ctx).make_profiles(progress=progress)
+    document = {"version": made.version, "patients": made.patients}
+    show(document, as_json=as_json, text=f"Profiles {made.version}: {made.patients} patients.")
+
+
+@histories.command("status")
+@json_option
+@click.pass_context
+def show_status(ctx: click.Context, *, as_json: bool) -> None:
+    """List the institutions with what they sent."""
+    intake = _intake(ctx)
+    with intake.store() as store:
+        found = status(store, work=intake.home.work)
+    rows = [
+        {
+            "institution": item.institution,
+            "patients": item.patients,
+            "batches": item.batches,
+            "rows": item.rows,
+            "quarantined": item.quarantined,
+            "last": item.last,
+        }
+        for item in found
+    ]
+    lines = [
+        f"{row['institution']}: {row['patients']} patients, {row['batches']} batches, {row['rows']} rows, "
+        f"{row['quarantined']} quarantined, last {row['last']}"
+        for row in rows
+    ]
+    show({"institutions": rows}, as_json=as_json, text="\n".join(lines) or "No institution sent anything yet.")
+
+
+@histories.command("quarantine")
+@click.option("--institution", metavar="NAME", help="Only this one's rows.")
+@json_option
+@click.pass_context
+def quarantine(ctx: click.Context, *, institution: str | None, as_json: bool) -> None:
+    """List the rows that could not be understood: file, line, field, reason; never a value."""
+    rows = [
+        {"institution": row.institution, "file": row.file, "line": row.line, "field": row.field, "reason": row.reason}
+        for row in quarantined(_intake(ctx).home.work, institution=institution)
+    ]
+    lines = [f"{row['institution']} {row['file']}:{row['line']} {row['field']}: {row['reason']}" for row in rows]
+    show({"quarantined": len(rows), "rows": rows}, as_json=as_json, text="\n".join(lines) or "Nothing is quarantined.")
+
+
+@histories.command("ask")
+@click.argument("question", required=False)
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the question.")
+@json_option
+@click.pass_context
+def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str, ...], as_json: bool) -> None:
+    """Ask a named QUESTION of all institutions' histories; without one, list the questions."""
+    from hive_queries import questions
+
+    if question is None:
+        known = questions()
+        document = [{"question": item.name, "asks": item.asks, "params": dict(item.params)} for item in known]
+        lines = [f"{item.name}: {item.asks}" + "".join(f"\n  {k}: {v}" for k, v in item.params) for item in known]
+        show(document, as_json=as_json, text="\n".join(lines))
+        return
+    pairs = [param.partition("=") for param in params]
+    if any(not sign for _, sign, _ in pairs):
+        raise UsageError("A parameter is written name=value.", hint="As in: --param days=30.", where="--param")
+    with _intake(ctx).store() as store:
+        answer = ask(question, params={name: value for name, _, value in pairs}, store=store)
+    document_rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    lines = ["\t".join(answer.columns), *("\t".join("" if v is None else str(v) for v in row) for row in answer.rows)]
+    show({"question": question, "rows": document_rows}, as_json=as_json, text="\n".join(lines))
+
+
+def _intake(ctx: click.Context) -> Intake:
+    setup = open_setup(ctx)
+    return Intake(home=setup.home, keys=setup.keys, store_url=setup.settings.history_store_url(), now=now)

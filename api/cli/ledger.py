@@ -1,0 +1,109 @@
+"""ledger: verifying, receipts, opening and erasing entries."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+
+from api.cli.context import json_option, now, open_setup, show
+from api.service import open_home_ledger
+from ledger import Index, Ledger, format_receipt, parse_receipt, verify_receipt
+from strokemap.errors import InputMissing
+from strokemap.home import replace_file
+
+
+@click.group()
+def ledger() -> None:
+    """Verify the ledger, fetch receipts, open and erase entries."""
+
+
+@ledger.command("status")
+@json_option
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Show the ledger's name, size and public key."""
+    found = _ledger(ctx).status()
+    document = {
+        "origin": found.origin,
+        "size": found.size,
+        "published": found.published,
+        "root": found.root,
+        "vkey": found.vkey,
+    }
+    show(document, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in document.items()))
+
+
+@ledger.command("verify")
+@click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Check this receipt alone.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, *, receipt: Path | None, as_json: bool) -> None:
+    """Hash every entry and tile anew and compare with the signed checkpoint; or check one receipt."""
+    opened = _ledger(ctx)
+    if receipt is None:
+        opened.publish(now=now())
+        verified = opened.verify()
+    else:
+        verified = verify_receipt(parse_receipt(_read(receipt)), trust=opened.trust())
+    document = {"ledger": "verified", "origin": verified.origin, "size": verified.size, "root": verified.root}
+    show(document, as_json=as_json, text=f"Verified: {verified.size} entries, root {verified.root}.")
+
+
+@ledger.command("receipt")
+@click.argument("index", type=int)
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE")
+@click.pass_context
+def receipt(ctx: click.Context, *, index: int, out: Path) -> None:
+    """Write the receipt of entry INDEX: proof that it is on the ledger, checkable without us."""
+    opened = _ledger(ctx)
+    opened.publish(now=now())
+    replace_file(out, format_receipt(opened.receipt(Index(index))))
+    click.echo(f"Wrote the receipt of entry {index} to {out}.", err=True)
+
+
+@ledger.command("open")
+@click.argument("index", type=int)
+@click.pass_context
+def open_(ctx: click.Context, *, index: int) -> None:
+    """Print what entry INDEX commits to, from the vault."""
+    click.echo(_ledger(ctx).open(Index(index)).decode())
+
+
+@ledger.command("erase")
+@click.argument("index", type=int)
+@click.option("--reason", required=True, help="A code such as request or retention; it stands on the ledger.")
+@json_option
+@click.pass_context
+def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None:
+    """Destroy the key of entry INDEX: what was asked is gone, every proof stays true."""
+    opened = _ledger(ctx)
+    entry = opened.erase(Index(index), reason=reason, now=now(), random_bytes=secrets.token_bytes)
+    opened.publish(now=now())
+    show({"erased": index, "entry": entry}, as_json=as_json, text=f"Erased {index}; recorded as entry {entry}.")
+
+
+@ledger.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_context
+def export(ctx: click.Context, *, folder: Path) -> None:
+    """Copy checkpoint, tiles and public key to FOLDER, for a mirror or a verifier."""
+    opened = _ledger(ctx)
+    opened.publish(now=now())
+    opened.export(folder)
+    click.echo(f"Wrote the ledger to {folder}.", err=True)
+
+
+def _ledger(ctx: click.Context) -> Ledger:
+    setup = open_setup(ctx)
+    return open_home_ledger(setup.home, setup.keys)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputMissing(
+            f"The receipt can't be read: {error.strerror}.", hint="Check the path.", where=str(path)
+        ) from None

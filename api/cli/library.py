@@ -1,0 +1,83 @@
+"""articles, index: the library of health articles and the text index over it and the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from api.cli.context import bars, json_option, open_setup, show
+from api.indexing import make_index
+from search import Library, import_articles
+
+
+@click.group()
+def articles() -> None:
+    """Import, list and correct health articles."""
+
+
+@articles.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Exit with 1 when any article was refused.")
+@json_option
+@click.pass_context
+def import_(ctx: click.Context, *, path: Path, strict: bool, as_json: bool) -> None:
+    """Import articles from a JSONL file (.gz too); the same article again changes nothing."""
+    setup = open_setup(ctx)
+    with bars() as progress:
+        report = import_articles(path, library=Library.open(setup.home.library), progress=progress)
+        if setup.home.current("map"):
+            make_index(setup.home, progress=progress)
+    refused = [{"line": line, "reason": reason} for line, reason in report.refused]
+    document = {
+        "imported": report.imported,
+        "unchanged": report.unchanged,
+        "quarantined": len(refused),
+        "refused": refused,
+    }
+    text = f"{report.imported} imported, {report.unchanged} unchanged, {len(refused)} refused." + "".join(
+        f"\n  line {item['line']}: {item['reason']}" for item in refused
+    )
+    show(document, as_json=as_json, text=text)
+    if strict and refused:
+        ctx.exit(1)
+
+
+@articles.command("list")
+@json_option
+@click.pass_context
+def list_articles(ctx: click.Context, *, as_json: bool) -> None:
+    """List the imported articles."""
+    found = list(Library.open(open_setup(ctx).home.library).articles())
+    document = [
+        {"id": article.id, "title": article.title, "source": article.source, "kind": article.kind} for article in found
+    ]
+    text = "\n".join(f"{article.id}  {article.title} ({article.source})" for article in found)
+    show(document, as_json=as_json, text=text or "No articles yet.")
+
+
+@articles.command("set")
+@click.argument("article_id", metavar="ID")
+@click.argument("field")
+@click.argument("value")
+@click.pass_context
+def set_field(ctx: click.Context, *, article_id: str, field: str, value: str) -> None:
+    """Correct one FIELD of an article (kind, audience, stage, …); imports never overwrite it."""
+    setup = open_setup(ctx)
+    Library.open(setup.home.library).correct(article_id, field, value)
+    if setup.home.current("map"):
+        with bars() as progress:
+            make_index(setup.home, progress=progress)
+    click.echo(f"{article_id}: {field} is now {value}.", err=True)
+
+
+@click.command()
+@json_option
+@click.pass_context
+def index(ctx: click.Context, *, as_json: bool) -> None:
+    """Make the text index of the library and the published map."""
+    setup = open_setup(ctx)
+    with bars() as progress:
+        made = make_index(setup.home, progress=progress)
+    document = {"digest": made.digest, "articles": len(made)}
+    show(document, as_json=as_json, text=f"Index {made.digest[:12]}: {len(made)} articles.")

@@ -1,0 +1,192 @@
+"""crawl, builds, export: growing the map and looking after its builds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from api.cli.context import bars, json_option, now, open_setup, show
+from api.curating import Bench
+from api.growing import Crawl, grow
+from kg_builder.model import Build
+from kg_builder.stores.base import BuildSummary
+from strokemap.topic import check_path_length, load_topic
+
+
+@click.command()
+@click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke) or a TOML file.")
+@click.option("--source", required=True, metavar="URL|FILE", help="A MediaWiki XML export (.xml, .bz2, .gz).")
+@click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
+@click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")
+@click.option("--resume", is_flag=True, help="Go on where a stopped crawl was; with nothing to resume, start anew.")
+@click.option("--publish", is_flag=True, help="Publish the build and make the text index.")
+@json_option
+@click.pass_context
+def crawl(
+    ctx: click.Context,
+    *,
+    topic: str,
+    source: str,
+    path_length: int | None,
+    max_pages: int | None,
+    resume: bool,
+    publish: bool,
+    as_json: bool,
+) -> None:
+    """Grow a map: from the starting terms along accepted links, up to the path length."""
+    if path_length is not None:
+        check_path_length(path_length, where="--path-length")
+    setup = open_setup(ctx)
+    asked = Crawl(topic=load_topic(topic), source=source, path_length=path_length, max_pages=max_pages, resume=resume)
+    bench = Bench(home=setup.home, store_url=setup.settings.map_store_url())
+    with bars() as progress:
+        build = grow(asked, bench=bench, now=now(), progress=progress)
+        if publish:
+            bench.publish(build.digest, progress=progress)
+    document = {
+        "digest": build.digest,
+        "topic": build.topic.name,
+        "terms": len(build.terms),
+        "links": len(build.links),
+        "pages": build.made.pages,
+        "requests": build.made.requests,
+        "failed": list(build.made.failed),
+        "published": publish,
+    }
+    text = (
+        f"Build {build.digest[:12]}: {len(build.terms)} terms, {len(build.links)} links from {build.made.pages} pages "
+        f"({build.made.requests} requests or passes).{' Published.' if publish else ''}"
+    )
+    show(document, as_json=as_json, text=text)
+
+
+@click.group()
+def builds() -> None:
+    """List, show, compare, publish and roll back builds."""
+
+
+@builds.command("list")
+@json_option
+@click.pass_context
+def list_builds(ctx: click.Context, *, as_json: bool) -> None:
+    """List the builds, newest first."""
+    found = _bench(ctx).builds()
+    lines = [
+        f"{build.digest[:12]}  {build.made.at:%Y-%m-%d %H:%M}  {build.topic}: {build.terms} terms, {build.links} links"
+        f"{'  published' if build.published else ''}"
+        for build in found
+    ]
+    show([_summary(build) for build in found], as_json=as_json, text="\n".join(lines) or "No builds yet.")
+
+
+@builds.command("show")
+@click.argument("build")
+@json_option
+@click.pass_context
+def show_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
+    """Show one build's counts, how it was made, and its terms by path length."""
+    found = _bench(ctx).read(build)
+    levels: dict[int, int] = {}
+    for term in found.terms:
+        levels[term.path_length] = levels.get(term.path_length, 0) + 1
+    document = _made(found) | {"terms_by_path_length": levels}
+    show(document, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in document.items()))
+
+
+@builds.command("diff")
+@click.argument("a")
+@click.argument("b")
+@json_option
+@click.pass_context
+def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
+    """List the terms and links that came, went or changed from build A to build B."""
+    from kg_builder import diff_builds
+
+    bench = _bench(ctx)
+    found = diff_builds(bench.read(a), bench.read(b))
+    document = {
+        "terms_added": list(found.terms_added),
+        "terms_removed": list(found.terms_removed),
+        "terms_changed": list(found.terms_changed),
+        "links_added": [list(pair) for pair in found.links_added],
+        "links_removed": [list(pair) for pair in found.links_removed],
+    }
+    lines = [f"{name}: {len(items)}\n  " + "\n  ".join(map(str, items)) for name, items in document.items() if items]
+    show(document, as_json=as_json, text="\n".join(lines) or "The builds are equal.")
+
+
+@builds.command("publish")
+@click.argument("build")
+@json_option
+@click.pass_context
+def publish_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
+    """Publish a build, named by the beginning of its digest."""
+    with bars() as progress:
+        projection = _bench(ctx).publish(build, progress=progress)
+    document = {"digest": projection.digest, "terms": len(projection)}
+    show(document, as_json=as_json, text=f"Published {projection.digest[:12]}.")
+
+
+@builds.command("rollback")
+@click.option("--topic", help="Which topic's map [default: the published one's].")
+@json_option
+@click.pass_context
+def rollback(ctx: click.Context, *, topic: str | None, as_json: bool) -> None:
+    """Publish what was published before."""
+    bench = _bench(ctx)
+    name = topic or bench.read(None).topic.name
+    with bars() as progress:
+        projection = bench.rollback(name, progress=progress)
+    show({"digest": projection.digest}, as_json=as_json, text=f"Published {projection.digest[:12]} again.")
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "format_", required=True, type=click.Choice(["turtle", "jsonld", "ntriples", "graphml", "csv"])
+)
+@click.option("--build", help="Beginning of a digest [default: the published build].")
+@click.pass_context
+def export(ctx: click.Context, *, out: Path, format_: str, build: str | None) -> None:
+    """Write a build to OUT (for csv: a folder)."""
+    from kg_builder.export import export_build
+
+    bench = _bench(ctx)
+    found = bench.read(build)
+    export_build(found, decisions=bench.decisions(), format=format_, out=out)
+    click.echo(f"Wrote {len(found.terms)} terms and {len(found.links)} links to {out}.", err=True)
+
+
+def _bench(ctx: click.Context) -> Bench:
+    setup = open_setup(ctx)
+    return Bench(home=setup.home, store_url=setup.settings.map_store_url())
+
+
+def _summary(build: BuildSummary) -> dict[str, object]:
+    return {
+        "digest": build.digest,
+        "topic": build.topic,
+        "terms": build.terms,
+        "links": build.links,
+        "at": build.made.at.isoformat(),
+        "source": build.made.source,
+        "published": build.published,
+    }
+
+
+def _made(build: Build) -> dict[str, object]:
+    return {
+        "digest": build.digest,
+        "topic": build.topic.name,
+        "starting_terms": list(build.topic.starting_terms),
+        "path_length": build.topic.path_length,
+        "judge": build.made.judge,
+        "source": build.made.source,
+        "pages": build.made.pages,
+        "requests": build.made.requests,
+        "failed": list(build.made.failed),
+        "at": build.made.at.isoformat(),
+        "terms": len(build.terms),
+        "links": len(build.links),
+    }

@@ -1,0 +1,97 @@
+"""What curators do, as one object for command line, HTTP and screens: the store live, decisions, publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.indexing import make_index
+from kg_builder import MapStore, Projection, open_map_store, publish_build, rollback_build
+from kg_builder.curate import QueueItem, decide, review_queue
+from kg_builder.model import Build, Decision, Digest
+from kg_builder.stores.base import BuildSummary, TermView
+from strokemap.errors import BuildUnknown, NothingPublished
+from strokemap.home import Home
+from strokemap.progress import Progress, silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The curator's bench over one map store; each call opens the store and closes it again."""
+
+    home: Home
+    store_url: str
+
+    @contextmanager
+    def store(self) -> Iterator[MapStore]:
+        """Open the map store. Errors: MapStoreUnreachable, MapStoreUnsupported."""
+        store = open_map_store(self.store_url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def published(self) -> Digest:
+        """Give the digest that the read side stands on. Errors: NothingPublished."""
+        digest = self.home.current("map")
+        if digest is None:
+            raise NothingPublished("No map is published yet.", hint="Run: strokemap crawl … --publish.")
+        return Digest(digest)
+
+    def builds(self) -> tuple[BuildSummary, ...]:
+        """List the builds, newest first."""
+        with self.store() as store:
+            return store.builds()
+
+    def read(self, prefix: str | None) -> Build:
+        """Give a build by the beginning of its digest, or the published one."""
+        with self.store() as store:
+            return store.read(resolve(store, prefix) if prefix else self.published())
+
+    def term(self, title: str) -> TermView:
+        """Look a term of the published build up, live."""
+        with self.store() as store:
+            return store.term(self.published(), title)
+
+    def decide(self, *, action: str, term: str, value: str, why: str, who: str, now: datetime) -> Decision:
+        """Record a decision."""
+        with self.store() as store:
+            return decide(store, action=action, term=term, value=value, why=why, who=who, now=now)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Give all decisions, oldest first."""
+        with self.store() as store:
+            return store.decisions()
+
+    def queue(self, *, limit: int) -> tuple[QueueItem, ...]:
+        """Give the least certain terms of the published build."""
+        with self.store() as store:
+            return review_queue(store.read(self.published()), store.decisions(), limit=limit)
+
+    def publish(self, prefix: str, *, progress: Progress = silent) -> Projection:
+        """Publish a build and make its text index."""
+        with self.store() as store:
+            projection = publish_build(store, resolve(store, prefix), home=self.home, progress=progress)
+        make_index(self.home, progress=progress)
+        return projection
+
+    def rollback(self, topic: str, *, progress: Progress = silent) -> Projection:
+        """Publish what was published before."""
+        with self.store() as store:
+            projection = rollback_build(store, topic, home=self.home, progress=progress)
+        make_index(self.home, progress=progress)
+        return projection
+
+
+def resolve(store: MapStore, prefix: str) -> Digest:
+    """Give the one build whose digest begins so. Errors: BuildUnknown."""
+    found = [build.digest for build in store.builds() if build.digest.startswith(prefix)]
+    if len(found) != 1:
+        raise BuildUnknown(
+            f"{'No build' if not found else 'More than one build'} has a digest that begins so.",
+            hint="See: strokemap builds list.",
+            where=prefix[:64],
+        )
+    return found[0]

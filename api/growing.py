@@ -1,0 +1,58 @@
+"""Growing a map from a request: source, judge, frontier and decisions brought together, the build stored."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from api.curating import Bench
+from kg_builder import Build, assemble, crawl, open_source
+from kg_builder.frontier import Frontier
+from kg_builder.judge import open_judge
+from strokemap.progress import Progress
+from strokemap.topic import Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crawl:
+    """What a crawl is asked to do."""
+
+    topic: Topic
+    source: str
+    path_length: int | None = None
+    max_pages: int | None = None
+    resume: bool = False
+
+
+def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Build:
+    """Crawl, assemble and store a build; stopped at any moment, it goes on with ``resume``."""
+    topic = asked.topic if asked.path_length is None else replace(asked.topic, path_length=asked.path_length)
+    work = bench.home.work / "crawl"
+    key = hashlib.sha256(repr((topic, asked.source, asked.max_pages)).encode()).hexdigest()[:16]
+    with (
+        bench.home.lock("crawl", wait=False),
+        closing(open_source(asked.source, work=work, progress=progress)) as source,
+    ):
+        frontier = Frontier.open(work / key)
+        try:
+            if not asked.resume:
+                frontier.clear()
+            with bench.store() as store:
+                crawled = crawl(
+                    topic,
+                    source=source,
+                    judge=open_judge(topic),
+                    frontier=frontier,
+                    decisions=store.decisions(),
+                    max_pages=asked.max_pages,
+                    progress=progress,
+                    now=now,
+                )
+                build, texts = assemble(topic, crawled=crawled, source=source.name, now=now)
+                store.write(build, texts=texts, progress=progress)
+            frontier.clear()
+        finally:
+            frontier.close()
+    return build

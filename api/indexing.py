@@ -1,0 +1,26 @@
+"""Making the text index of the published map and the library, once for each pair of them."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from kg_builder import published_projection
+from search import Library, TextIndex, build_index, index_digest, map_articles
+from strokemap.home import Home
+from strokemap.progress import Progress
+
+
+def make_index(home: Home, *, progress: Progress) -> TextIndex:
+    """Make the index for what is published and imported now, and point the read side at it; again changes nothing."""
+    with home.lock("index"):
+        projection = published_projection(home)
+        library = Library.open(home.library)
+        digest = index_digest(projection, library)
+        folder = home.index / digest
+        if folder.exists():
+            index = TextIndex.open(folder)
+        else:
+            articles = chain(library.articles(), map_articles(projection))
+            index = build_index(articles=articles, projection=projection, folder=folder, progress=progress)
+        home.point("index", digest)
+    return index

@@ -1,0 +1,291 @@
+"""The screens: server-rendered pages for clinicians, patients and curators; they work without any script."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+
+from api.access import ALLOWED, Caller, check_action
+from api.http.depends import BenchDep, ServiceDep, get_doors
+from api.http.recommendations import parse_day
+from api.schemas import article_out, term_out
+from api.tokens import read_token
+from kg_builder.curate import ACTIONS
+from search import Filters, Query
+from strokemap.errors import AccessDenied, StrokemapError, TokenInvalid
+
+COOKIE = "strokemap_session"
+_NEIGHBOURS_DRAWN = 18
+router = APIRouter(include_in_schema=False)
+templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+templates.env.autoescape = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a neighbour stands in the picture of a term, in SVG units."""
+
+    title: str
+    x: float
+    y: float
+    anchor: str
+
+
+def get_visitor(request: Request, service: ServiceDep) -> Caller | None:
+    """Give who is signed in, or None."""
+    secret = request.cookies.get(COOKIE)
+    if not secret:
+        return None
+    try:
+        return service.state.session(secret, now=service.now())
+    except TokenInvalid:
+        return None
+
+
+def check_same_site(request: Request) -> None:
+    """Refuse a form that another site sent: browsers tell where a POST comes from."""
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        raise AccessDenied("This form came from another site.", hint="Open Strokemap itself and try again.")
+
+
+Visitor = Annotated[Caller | None, Depends(get_visitor)]
+SameSite = Depends(check_same_site)
+
+
+def page(request: Request, name: str, visitor: Caller | None, *, status: int = 200, **values: object) -> HTMLResponse:
+    """Render a template with what every page shows."""
+    actions = [action for action, roles in ALLOWED.items() if visitor and visitor.role in roles]
+    demonstration = get_doors(request).service.home.demonstration
+    shared = {"visitor": visitor, "actions": actions, "demonstration": demonstration}
+    return templates.TemplateResponse(request, name, shared | values, status_code=status)
+
+
+def show_error(request: Request, error: StrokemapError) -> Response:
+    """Show an error that no screen of its own could show."""
+    return page(request, "error.html", None, status=error.http_status, error=error)
+
+
+@router.get("/")
+def start(visitor: Visitor) -> Response:
+    """Send each role to its own first screen."""
+    first = {"patient": "/recommendations", "curator": "/map", "clinician": "/search"}
+    return RedirectResponse(first.get(visitor.role, "/search") if visitor else "/signin", status_code=303)
+
+
+@router.get("/signin")
+def signin_page(request: Request, visitor: Visitor) -> Response:
+    """Ask for a token; on a demonstration, offer invented people to be."""
+    return page(request, "signin.html", visitor)
+
+
+@router.post("/signin", dependencies=[SameSite])
+def signin(request: Request, service: ServiceDep, token: Annotated[str, Form(max_length=5000)]) -> Response:
+    """Begin a session for the person that the token speaks for."""
+    try:
+        caller = read_token(token.strip(), key=service.keys.secret("token"), origin=service.home.origin)
+    except TokenInvalid as error:
+        return page(request, "signin.html", None, status=error.http_status, error=error)
+    return _enter(service, caller)
+
+
+@router.post("/signin/demonstration", dependencies=[SameSite])
+def signin_demonstration(service: ServiceDep, person: Annotated[str, Form()]) -> Response:
+    """Begin a session as an invented person; on a demonstration's home only."""
+    people = {
+        "clinician": Caller(role="clinician", subject="demo-clinician", institution="north"),
+        "patient": Caller(role="patient", subject="north-000001", institution="north"),
+        "curator": Caller(role="curator", subject="demo-curator"),
+    }
+    if not service.home.demonstration or person not in people:
+        raise AccessDenied("Only a demonstration lets invented people in.", hint="Sign in with a token.")
+    return _enter(service, people[person])
+
+
+@router.post("/signout", dependencies=[SameSite])
+def signout(request: Request, service: ServiceDep) -> Response:
+    """End the session."""
+    service.state.end_session(request.cookies.get(COOKIE, ""))
+    response = RedirectResponse("/signin", status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@router.get("/search")
+def search_page(request: Request, visitor: Visitor) -> Response:
+    """Show the empty search."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    return page(request, "search.html", visitor, query="", audience=_audience(visitor), answer=None, without=[])
+
+
+@router.post("/search", dependencies=[SameSite])
+def search_results(
+    request: Request,
+    service: ServiceDep,
+    visitor: Visitor,
+    query: Annotated[str, Form()] = "",
+    without: Annotated[list[str] | None, Form()] = None,
+    with_term: Annotated[str, Form()] = "",
+    expand: Annotated[bool, Form()] = True,
+    kind: Annotated[str, Form()] = "",
+) -> Response:
+    """Search; the query travels in the body, so that no health data stands in an address."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    audience, switched_off = _audience(visitor), tuple(without or ())
+    values = {"query": query, "audience": audience, "without": switched_off, "with_term": with_term, "kind": kind}
+    try:
+        asked = Query(
+            text=query,
+            audience=audience,
+            expand=expand,
+            with_terms=(with_term.strip(),) if with_term.strip() else (),
+            without_terms=switched_off,
+            filters=Filters(kind=kind),
+        )
+        answer = service.search(asked, caller=visitor)
+    except StrokemapError as error:
+        return page(request, "search.html", visitor, status=error.http_status, error=error, answer=None, **values)
+    return page(request, "search.html", visitor, answer=answer, marked=_marked(answer.results), **values)
+
+
+@router.get("/recommendations")
+def own_recommendations(request: Request, service: ServiceDep, visitor: Visitor) -> Response:
+    """Show a patient their own articles; a clinician chooses a patient first."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    if visitor.role != "patient":
+        check_action(visitor, "recommend")
+        return page(request, "recommendations.html", visitor, patient="", as_of="", answer=None)
+    return _recommendations(request, service, visitor, patient=visitor.subject, as_of="")
+
+
+@router.post("/recommendations", dependencies=[SameSite])
+def chosen_recommendations(
+    request: Request,
+    service: ServiceDep,
+    visitor: Visitor,
+    patient: Annotated[str, Form()] = "",
+    as_of: Annotated[str, Form()] = "",
+) -> Response:
+    """Show a clinician the articles for one patient in their care."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    who = visitor.subject if visitor.role == "patient" else patient.strip()
+    return _recommendations(request, service, visitor, patient=who, as_of=as_of)
+
+
+@router.get("/articles/{article_id:path}")
+def article_page(article_id: str, request: Request, service: ServiceDep, visitor: Visitor) -> Response:
+    """Show one article."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    check_action(visitor, "read article")
+    article = article_out(service.reader.current().index.article(article_id))
+    return page(request, "article.html", visitor, article=article)
+
+
+@router.get("/map")
+def map_page(request: Request, service: ServiceDep, bench: BenchDep, visitor: Visitor, term: str = "") -> Response:
+    """Show a term with its neighbours, what it rests on, the queue and the builds."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    check_action(visitor, "read map")
+    projection = service.reader.current().projection
+    titles = sorted(projection.titles, key=str.casefold)
+    title = term or max(titles, key=lambda name: len(projection.neighbours(projection.term(name))[0]))
+    values = {
+        "titles": titles,
+        "title": title,
+        "builds": bench.builds(),
+        "queue": bench.queue(limit=8),
+        "actions_known": [action for action in ACTIONS if action != "undo"],
+        "decisions": bench.decisions()[-8:][::-1],
+    }
+    try:
+        view = term_out(bench.term(title))
+    except StrokemapError as error:
+        return page(request, "map.html", visitor, status=error.http_status, error=error, view=None, spots=(), **values)
+    neighbours = [step.target if step.source == title else step.source for step in view.links]
+    spots = place_around(tuple(dict.fromkeys(neighbours))[:_NEIGHBOURS_DRAWN])
+    return page(request, "map.html", visitor, view=view, spots=spots, **values)
+
+
+@router.post("/map/decisions", dependencies=[SameSite])
+def decide(
+    request: Request,
+    service: ServiceDep,
+    bench: BenchDep,
+    visitor: Visitor,
+    action: Annotated[str, Form()],
+    term: Annotated[str, Form()],
+    why: Annotated[str, Form()] = "",
+    value: Annotated[str, Form()] = "",
+) -> Response:
+    """Record a curator's decision and go back to the term."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    check_action(visitor, "decide")
+    try:
+        bench.decide(
+            action=action, term=term, value=value.strip(), why=why.strip(), who=visitor.subject, now=service.now()
+        )
+    except StrokemapError as error:
+        return page(request, "error.html", visitor, status=error.http_status, error=error)
+    return RedirectResponse(f"/map?term={quote(term)}", status_code=303)
+
+
+def place_around(titles: tuple[str, ...]) -> tuple[Spot, ...]:
+    """Place neighbours on an ellipse around the middle of an 800 × 460 picture, the first at the top."""
+    spots = []
+    for number, title in enumerate(titles):
+        angle = 2 * math.pi * number / len(titles) - math.pi / 2
+        x, y = 400 + 225 * math.cos(angle), 230 + 190 * math.sin(angle)
+        anchor = "middle" if abs(x - 400) < 40 else "start" if x > 400 else "end"
+        spots.append(Spot(title=title, x=round(x, 1), y=round(y, 1), anchor=anchor))
+    return tuple(spots)
+
+
+def _recommendations(
+    request: Request, service: ServiceDep, visitor: Caller, *, patient: str, as_of: str
+) -> HTMLResponse:
+    values = {"patient": patient, "as_of": as_of}
+    try:
+        day = parse_day(as_of) if as_of else None
+        answer = service.recommend(patient, as_of=day, limit=10, caller=visitor)
+    except StrokemapError as error:
+        return page(
+            request, "recommendations.html", visitor, status=error.http_status, error=error, answer=None, **values
+        )
+    return page(request, "recommendations.html", visitor, answer=answer, **values)
+
+
+def _enter(service: ServiceDep, caller: Caller) -> Response:
+    secret = service.state.start_session(caller, now=service.now(), random_bytes=service.random_bytes)
+    response = RedirectResponse("/", status_code=303)
+    response.set_cookie(COOKIE, secret, httponly=True, samesite="strict", max_age=12 * 3600)
+    return response
+
+
+def _audience(visitor: Caller) -> str:
+    return "patient" if visitor.role == "patient" else "clinician"
+
+
+def _marked(results: list[object]) -> dict[str, list[tuple[bool, str]]]:
+    """Cut each snippet into stretches, matched or not, for the template to escape and mark."""
+    cut: dict[str, list[tuple[bool, str]]] = {}
+    for result in results:
+        stretches, at = [], 0
+        for start, end in result.highlights:
+            stretches += [(False, result.snippet[at:start]), (True, result.snippet[start:end])]
+            at = end
+        cut[result.id] = [*stretches, (False, result.snippet[at:])]
+    return cut

@@ -1,0 +1,258 @@
+import bz2
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.cli.main import COMMANDS
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with inputs of every wrong kind."""
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "text.xml").write_text("this is no XML")
+    (tmp_path / "other.xml").write_text("<html><body>no export</body></html>")
+    (tmp_path / "latin.xml").write_bytes("<mediawiki>Schl\xe4ganfall</mediawiki>".encode("latin-1"))
+    (tmp_path / "bomb.xml").write_text('<!DOCTYPE m [<!ENTITY a "aaaa">]><mediawiki>&a;</mediawiki>')
+    whole = bz2.compress(b"<mediawiki>" + b"x" * 100_000)
+    (tmp_path / "cut.xml.bz2").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.bz2").write_text("not compressed")
+    (tmp_path / "bad.jsonl").write_text("no json\n")
+    (tmp_path / "latin.jsonl").write_bytes(b'{"id": "1", "title": "\xe4"}\n')
+    (tmp_path / "bad.toml").write_text("name = ")
+    (tmp_path / "receipt").write_text("no receipt")
+    (tmp_path / "labels.tsv").write_text("name\tnear\nStroke\tperhaps\n")
+    return tmp_path
+
+
+HOSTILE = [
+    ["crawl", "--topic", "stroke", "--source", "{}/missing.xml"],
+    ["crawl", "--topic", "stroke", "--source", "{}/empty"],
+    ["crawl", "--topic", "stroke", "--source", "{}/text.xml"],
+    ["crawl", "--topic", "stroke", "--source", "{}/other.xml"],
+    ["crawl", "--topic", "stroke", "--source", "{}/latin.xml"],
+    ["crawl", "--topic", "stroke", "--source", "{}/bomb.xml"],
+    ["crawl", "--topic", "stroke", "--source", "{}/cut.xml.bz2"],
+    ["crawl", "--topic", "stroke", "--source", "{}/text.bz2"],
+    ["crawl", "--topic", "stroke", "--source", "{}"],
+    ["crawl", "--topic", "stroke", "--source", "ftp://somewhere"],
+    ["crawl", "--topic", "nothing", "--source", "{}/empty"],
+    ["crawl", "--topic", "{}/bad.toml", "--source", "{}/empty"],
+    ["crawl", "--topic", "stroke", "--source", "{}/empty", "--path-length", "-1"],
+    ["crawl", "--topic", "stroke", "--source", "{}/empty", "--path-length", "two"],
+    ["crawl", "--topic", "stroke", "--source", "{}/empty", "--max-pages", "0"],
+    ["crawl"],
+    ["builds", "show", "abc"],
+    ["builds", "diff", "abc", "def"],
+    ["builds", "publish", "abc"],
+    ["builds", "rollback"],
+    ["export", "{}/out", "--format", "turtle"],
+    ["export", "{}/out", "--format", "word"],
+    ["curate", "reject", "Stroke", "--why", "x"],
+    ["curate", "undo", "7", "--why", "x"],
+    ["curate", "queue"],
+    ["articles", "import", "{}/missing.jsonl"],
+    ["articles", "import", "{}/bad.jsonl", "--strict"],
+    ["articles", "import", "{}/latin.jsonl", "--strict"],
+    ["articles", "import", "{}"],
+    ["articles", "set", "lib:none", "kind", "do"],
+    ["index"],
+    ["search", "stroke"],
+    ["search", ""],
+    ["search", "stroke", "--limit", "ten"],
+    ["histories", "sync", "--institution", "north", "--format", "ist", "{}/missing.csv"],
+    ["histories", "sync", "--institution", "north", "--format", "ist", "{}/empty"],
+    ["histories", "sync", "--institution", "north", "--format", "ist", "{}/text.xml"],
+    ["histories", "sync", "--institution", "north", "--format", "paper", "{}/empty"],
+    ["histories", "sync", "--institution", "../north", "--format", "ist", "{}/empty"],
+    ["histories", "sync", "--institution", "north", "--format", "synthea", "{}/empty"],
+    ["histories", "sync", "--institution", "north", "--format", "fhir", "{}/text.xml"],
+    ["histories", "withdraw", "../north"],
+    ["histories", "ask", "nothing"],
+    ["histories", "ask", "nothing", "--param", "x"],
+    ["recommend", "north-1"],
+    ["recommend", "north"],
+    ["recommend"],
+    ["recommend", "north-1", "--as-of", "yesterday"],
+    ["evaluate", "map", "--topic", "stroke", "--labels", "{}/missing.tsv"],
+    ["evaluate", "map", "--topic", "stroke", "--labels", "{}/labels.tsv"],
+    [
+        "evaluate",
+        "retrieval",
+        "--corpus",
+        "{}/bad.jsonl",
+        "--queries",
+        "{}/bad.jsonl",
+        "--qrels",
+        "{}/labels.tsv",
+        "--no-expand",
+    ],
+    ["evaluate", "retrieval", "--corpus", "{}/missing", "--queries", "{}/missing", "--qrels", "{}/missing"],
+    ["ledger", "verify", "--receipt", "{}/missing"],
+    ["ledger", "verify", "--receipt", "{}/receipt"],
+    ["ledger", "receipt", "99", "--out", "{}/out"],
+    ["ledger", "open", "99"],
+    ["ledger", "erase", "99", "--reason", "request"],
+    ["token", "--role", "king", "--subject", "x"],
+    ["token", "--role", "clinician", "--subject", "x"],
+    ["serve", "--port", "99999"],
+    ["serve"],
+    ["--config", "{}/missing.toml", "config"],
+    ["--config", "{}/bad.toml", "config"],
+    ["nonsense"],
+]
+
+
+@pytest.mark.parametrize("arguments", HOSTILE, ids=lambda words: " ".join(words).replace("{}/", "")[:80])
+def test_hostile_input_gets_a_clear_error(command: Callable, folder: Path, arguments: list[str]) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    shown = command(*(word.replace("{}", str(folder)) for word in arguments))
+    assert shown.status in {1, 2}, shown
+    assert "Traceback" not in shown.err + shown.out
+    assert "strokemap.unexpected" not in shown.err, shown.err
+    lines = [line for line in shown.err.splitlines() if line.strip()]
+    assert lines[-1].startswith("("), shown.err
+    assert len(lines) >= 3, "a sentence, a hint and a code"
+    left = sorted(path.name for path in folder.iterdir() if path.name not in {"home", "keys"})
+    assert left == before
+
+
+@pytest.mark.parametrize("arguments", HOSTILE[:12], ids=lambda words: " ".join(words).replace("{}/", "")[:80])
+def test_error_is_one_json_document_when_asked_for(command: Callable, folder: Path, arguments: list[str]) -> None:
+    shown = command(*(word.replace("{}", str(folder)) for word in arguments), "--json")
+    error = json.loads(shown.out)["error"]
+    assert set(error) == {"code", "message", "hint", "retryable", "where"}
+    assert error["message"]
+    assert error["hint"]
+
+
+def test_query_of_ten_megabytes_is_refused(demo_command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli.main", "search", "-"],
+        input="stroke " * 1_500_000,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "search.query.invalid" in done.stderr
+
+
+def test_failed_crawl_leaves_no_build(command: Callable, folder: Path) -> None:
+    command("crawl", "--topic", "stroke", "--source", folder / "cut.xml.bz2", "--publish")
+    assert json.loads(command("builds", "list", "--json").out) == []
+
+
+def test_help_lists_every_command_and_loads_no_room() -> None:
+    code = (
+        "import sys, contextlib\nfrom api.cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "print([m for m in ('kg_builder', 'search', 'spacy', 'pydantic') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    for name in COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+def test_search_answers_in_the_promised_shape(demo_command: Callable) -> None:
+    shown = demo_command("search", "mini stroke with trouble finding words", "--json")
+    answer = json.loads(shown.out)
+    assert set(answer) == {
+        *("query", "audience", "build", "terms", "unlinked", "expansion", "results", "entry", "entry_error", "took_ms")
+    }
+    assert "Transient ischemic attack" in [term["term"] for term in answer["terms"]]
+    assert answer["results"]
+    assert answer["entry"] is not None
+    for term in answer["expansion"]:
+        assert term["reason"]
+        for step in term["path"]:
+            assert set(step) == {"from", "to", "sentence", "section"}
+    for result in answer["results"]:
+        assert sum(part["score"] for part in result["parts"]) == pytest.approx(result["score"], abs=1e-6)
+
+
+def test_search_can_be_steered(demo_command: Callable) -> None:
+    answer = json.loads(demo_command("search", "aphasia", "--json").out)
+    left_out = answer["expansion"][0]["term"]
+    steered = json.loads(demo_command("search", "aphasia", "--without", left_out, "--json").out)
+    assert left_out not in [term["term"] for term in steered["expansion"]]
+    plain = json.loads(demo_command("search", "aphasia", "--no-expand", "--json").out)
+    assert plain["expansion"] == []
+
+
+def test_unknown_term_of_a_search_is_refused_with_a_near_one(demo_command: Callable) -> None:
+    shown = demo_command("search", "stroke", "--with", "Afasia")
+    assert shown.status == 1
+    assert "search.term.unknown" in shown.err
+    assert "Aphasia" in shown.err
+
+
+def test_recommendation_answers_in_the_promised_shape(demo_command: Callable) -> None:
+    answer = json.loads(demo_command("recommend", "north-000001", "--json").out)
+    assert {"patient", "as_of", "profile_version", "results", "withheld", "why", "entry"} <= set(answer)
+    for result in answer["results"]:
+        assert result["reasons"]
+        assert sum(part["score"] for part in result["parts"]) == pytest.approx(result["score"], abs=1e-6)
+
+
+def test_receipt_of_an_answer_verifies(demo_command: Callable, tmp_path: Path) -> None:
+    entry = json.loads(demo_command("search", "weak arm", "--json").out)["entry"]
+    assert demo_command("ledger", "receipt", str(entry), "--out", tmp_path / "receipt").status == 0
+    assert demo_command("ledger", "verify", "--receipt", tmp_path / "receipt").status == 0
+    assert "weak arm" in demo_command("ledger", "open", str(entry)).out
+
+
+def test_erased_entry_can_not_be_opened_and_the_ledger_still_verifies(demo_command: Callable) -> None:
+    entry = json.loads(demo_command("search", "a very private question", "--json").out)["entry"]
+    assert demo_command("ledger", "erase", str(entry), "--reason", "request").status == 0
+    shown = demo_command("ledger", "open", str(entry))
+    assert shown.status == 1
+    assert "ledger." in shown.err
+    assert demo_command("ledger", "verify").status == 0
+
+
+def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -> None:
+    material = Path(__file__).parents[2] / "api" / "demonstration" / "pages.xml"
+    crawl = ("crawl", "--topic", "stroke", "--source", str(material), "--json")
+    first = json.loads(demo_command(*crawl).out)
+    number = json.loads(demo_command("curate", "reject", "Aphasia", "--why", "a test", "--json").out)["number"]
+    second = json.loads(demo_command(*crawl).out)
+    assert second["digest"] != first["digest"]
+    diff = json.loads(demo_command("builds", "diff", first["digest"], second["digest"], "--json").out)
+    assert "Aphasia" in diff["terms_removed"]
+    demo_command("curate", "undo", str(number), "--why", "the test is over")
+    assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
+
+
+@pytest.mark.parametrize("format_", ["turtle", "jsonld", "ntriples", "graphml", "csv"])
+def test_map_is_exported(demo_command: Callable, tmp_path: Path, format_: str) -> None:
+    shown = demo_command("export", tmp_path / "out", "--format", format_)
+    assert shown.status == 0, shown.err
+    assert (tmp_path / "out").exists()
+
+
+def test_settings_are_printed(demo_command: Callable, demonstration) -> None:
+    shown = json.loads(demo_command("config", "--json").out)
+    assert shown["home"] == str(demonstration.setup.settings.home)
+
+
+def test_quarantined_row_is_named_by_place_not_by_value(demo_command: Callable) -> None:
+    document = json.loads(demo_command("histories", "quarantine", "--json").out)
+    assert document["quarantined"] >= 1
+    assert set(document["rows"][0]) == {"institution", "file", "line", "field", "reason"}
+
+
+def test_withdrawn_institution_leaves_the_others(demo_command: Callable, demonstration, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(demonstration.setup.settings.home, copy)
+    assert demo_command("--home", copy, "histories", "withdraw", "north").status == 0
+    left = json.loads(demo_command("--home", copy, "histories", "status", "--json").out)["institutions"]
+    assert {row["institution"] for row in left} == {"river", "lake"}
+    assert demo_command("--home", copy, "recommend", "north-000001").status == 1

@@ -1,0 +1,164 @@
+import re
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.screens import COOKIE
+
+
+@pytest.fixture
+def visit(web: TestClient):
+    """Sign in as one of the invented people and give the client with the session."""
+
+    def enter(person: str) -> TestClient:
+        web.cookies.clear()
+        answer = web.post("/signin/demonstration", data={"person": person})
+        assert answer.status_code == 303, answer.text
+        return web
+
+    yield enter
+    web.cookies.clear()
+
+
+@pytest.mark.parametrize("path", ["/search", "/recommendations", "/map", "/articles/lib:none"])
+def test_stranger_is_sent_to_sign_in(web: TestClient, path: str) -> None:
+    web.cookies.clear()
+    answer = web.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
+
+
+@pytest.mark.parametrize(
+    ("person", "first"), [("clinician", "/search"), ("patient", "/recommendations"), ("curator", "/map")]
+)
+def test_each_role_begins_at_its_own_screen(visit, person: str, first: str) -> None:
+    assert visit(person).get("/").headers["location"] == first
+
+
+def test_demonstration_is_named_on_every_screen(visit) -> None:
+    web = visit("curator")
+    for path in ("/signin", "/search", "/map"):
+        assert "All patients are invented" in web.get(path).text
+
+
+def test_clinician_searches_and_sees_why(visit) -> None:
+    page = visit("clinician").post("/search", data={"query": "mini stroke with trouble finding words"})
+    assert page.status_code == 200
+    assert "Transient ischemic attack" in page.text
+    assert "<mark>" in page.text
+    assert "Why this article" in page.text
+    assert "on the ledger" in page.text
+
+
+def test_switched_off_term_stays_off(visit) -> None:
+    web = visit("clinician")
+    added = re.findall(r'name="without" value="([^"]+)"', web.post("/search", data={"query": "aphasia"}).text)
+    page = web.post("/search", data={"query": "aphasia", "without": unescape(added[0])}).text
+    assert f'value="{added[0]}" checked' in page
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "'"])
+def test_what_was_typed_is_shown_as_text(visit, text: str) -> None:
+    page = visit("clinician").post("/search", data={"query": text}).text
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "49" not in re.findall(r'name="query" value="([^"]*)"', page)[0]
+
+
+def test_error_keeps_what_was_typed(visit) -> None:
+    page = visit("clinician").post("/search", data={"query": "stroke", "with_term": "Afasia"})
+    assert page.status_code == 422
+    assert "search.term.unknown" in page.text
+    assert 'value="stroke"' in page.text
+
+
+def test_patient_reads_own_articles_with_reasons(visit) -> None:
+    web = visit("patient")
+    page = web.get("/recommendations").text
+    assert 'class="reasons"' in page
+    article = re.search(r'href="(/articles/[^"]+)"', page)
+    assert article
+    assert web.get(unescape(article[1])).status_code == 200
+
+
+def test_patient_can_not_choose_another_patient(visit) -> None:
+    page = visit("patient").post("/recommendations", data={"patient": "north-000002"})
+    assert "north-000002" not in page.text
+
+
+def test_clinician_chooses_a_patient_of_the_institution(visit) -> None:
+    web = visit("clinician")
+    assert web.post("/recommendations", data={"patient": "north-000001"}).status_code == 200
+    assert web.post("/recommendations", data={"patient": "lake-1"}).status_code == 403
+    assert web.post("/recommendations", data={"patient": "north-000001", "as_of": "2024-02-31"}).status_code == 422
+
+
+def test_curator_sees_a_term_and_decides(visit) -> None:
+    web = visit("curator")
+    page = web.get("/map", params={"term": "Aphasia"}).text
+    assert "<svg" in page
+    assert "sentences that link it" in page
+    answer = web.post(
+        "/map/decisions", data={"action": "alias", "term": "Aphasia", "value": "word loss", "why": "a test"}
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/map?term=Aphasia")
+    assert "word loss" in web.get("/map").text
+
+
+def test_clinician_looks_at_the_map_but_does_not_decide(visit) -> None:
+    web = visit("clinician")
+    assert "Record" not in web.get("/map").text
+    answer = web.post("/map/decisions", data={"action": "reject", "term": "Aphasia", "why": "x"})
+    assert answer.status_code == 403
+
+
+def test_unknown_term_is_said_on_the_screen(visit) -> None:
+    page = visit("curator").get("/map", params={"term": "Nothing at all"})
+    assert page.status_code == 404
+    assert "map.term.unknown" in page.text
+
+
+def test_form_from_another_site_is_refused(visit) -> None:
+    answer = visit("curator").post(
+        "/map/decisions",
+        data={"action": "reject", "term": "Aphasia", "why": "x"},
+        headers={"Origin": "https://evil.example"},
+    )
+    assert answer.status_code == 403
+
+
+def test_session_ends_at_sign_out(visit) -> None:
+    web = visit("clinician")
+    secret = web.cookies[COOKIE]
+    web.post("/signout")
+    web.cookies.set(COOKIE, secret)
+    assert web.get("/search").headers["location"] == "/signin"
+
+
+def test_session_cookie_is_out_of_reach_of_scripts_and_other_sites(web: TestClient) -> None:
+    web.cookies.clear()
+    cookie = web.post("/signin/demonstration", data={"person": "patient"}).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+def test_token_opens_a_session(web: TestClient, token) -> None:
+    web.cookies.clear()
+    text = token("curator")["Authorization"].removeprefix("Bearer ")
+    assert web.post("/signin", data={"token": text}).status_code == 303
+    assert web.post("/signin", data={"token": text[:-2]}).status_code == 401
+
+
+def test_screens_use_nothing_inline_and_nothing_from_elsewhere(visit) -> None:
+    web = visit("curator")
+    for path in ("/signin", "/search", "/map"):
+        page = web.get(path).text
+        assert not re.search(r"<script|\son[a-z]+=|style=|https?://", page)
+
+
+def test_browser_gets_a_page_for_an_error_and_a_program_a_problem(visit) -> None:
+    web = visit("patient")
+    page = web.get("/map", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "access.denied" in page.text
+    assert web.get("/map").headers["content-type"] == "application/problem+json"

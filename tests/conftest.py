@@ -1,0 +1,64 @@
+"""Fixtures for all tests: a clean environment, a fresh home, the outside data where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from strokemap.home import Home, open_home
+from strokemap.keys import Keys
+
+_DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
+_DESELECTED = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs outside data when nobody said where they are."""
+    if _DATA:
+        return
+    needing = [item for item in items if item.get_closest_marker("data")]
+    config.stash[_DESELECTED] = len(needing)
+    if needing:
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if not item.get_closest_marker("data")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many tests were left out, and how to run them."""
+    if count := config.stash.get(_DESELECTED, 0):
+        terminalreporter.write_line(
+            f"{count} tests on outside data were left out: set STROKEMAP_TEST_DATA to their folder (docs/data.md)."
+        )
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the person's own settings, home and keys out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("STROKEMAP_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("STROKEMAP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STROKEMAP_KEYS", str(tmp_path / "keys"))
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of the outside data; only for tests marked `data`."""
+    folder = Path(_DATA).absolute()
+    assert folder.is_dir(), f"STROKEMAP_TEST_DATA names no folder: {folder}"
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A new, empty home."""
+    return open_home(tmp_path / "home", origin="test.example/ledger")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    """A new, empty keys folder."""
+    return Keys(folder=tmp_path / "keys", origin="test.example/ledger")
