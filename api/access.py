@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hive_queries import split_patient
+from hive_queries.pseudonyms import split_patient
 from strokemap.errors import AccessDenied
 
 ROLES = ("patient", "clinician", "curator", "auditor", "institution")

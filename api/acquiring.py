@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.service import Clock
-from hive_queries import Acquired, HistoryStore, ProfilesMade, acquire, make_profiles, open_history_store
+from hive_queries import HistoryStore, acquire, make_profiles, open_history_store
+from hive_queries.acquire import Acquired
+from hive_queries.profiles import ProfilesMade
 from strokemap.errors import BatchMalformed, InputTooLarge
 from strokemap.home import Home
 from strokemap.keys import Keys

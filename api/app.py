@@ -49,7 +49,7 @@ ROUTES = tuple(
     for router in ROUTERS
     for route in router.routes
     if isinstance(route, APIRoute)
-    for method in sorted(route.methods)
+    for method in sorted(route.methods or ())
 )
 """Method and path of each route that the outside relies on."""
 
@@ -109,7 +109,7 @@ async def _publish_regularly(service: Service) -> None:
 def _publish(service: Service) -> None:
     # What is not published now is published next time; entries are durable already.
     with contextlib.suppress(LedgerError):
-        service.ledger.publish(now=service.now())
+        service.ledger.publish()
 
 
 def _add_measuring(app: FastAPI, registry: CollectorRegistry) -> None:

@@ -15,7 +15,7 @@ from api.curating import Bench
 from api.growing import Crawl, grow
 from api.indexing import make_index
 from api.service import Service, open_service, utc_now
-from hive_queries import status
+from hive_queries.questions import status
 from kg_builder import Build
 from search import Library, Query, import_articles
 from strokemap.errors import UsageError
@@ -55,7 +55,7 @@ def demonstrate(setup: Setup, *, progress: Progress, say: Say) -> dict[str, obje
     say("Strokemap demonstration: all patients are invented, all pages and articles were written for it.")
     build = _grow_map(setup, progress)
     say(f"Map: {len(build.terms)} terms, {len(build.links)} links.")
-    import_articles(MATERIAL / "articles.jsonl", library=Library.open(setup.home.library), progress=progress)
+    import_articles(MATERIAL / "articles.jsonl", library=Library.open(setup.home.library))
     articles = len(make_index(setup.home, progress=progress))
     patients, quarantined = _load_histories(setup, progress)
     say(f"Articles: {articles} to search. Patients: {patients}, with {quarantined} rows in quarantine.")
@@ -63,7 +63,7 @@ def demonstrate(setup: Setup, *, progress: Progress, say: Say) -> dict[str, obje
     service = open_service(setup.home, setup.keys)
     searches = _search(service, samples["searches"], say)
     recommendations = _recommend(service, samples["patients"], say)
-    service.ledger.publish(now=utc_now())
+    service.ledger.publish()
     verified = service.ledger.verify()
     say(f"Ledger: {verified.size} entries, verified.")
     return {

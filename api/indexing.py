@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import chain
 
 from kg_builder import published_projection
-from search import Library, TextIndex, build_index, index_digest, map_articles
+from search import Library, TextIndex, build_index
+from search.index import index_digest
+from search.pages import page_articles
 from strokemap.home import Home
 from strokemap.progress import Progress
 
@@ -20,7 +22,7 @@ def make_index(home: Home, *, progress: Progress) -> TextIndex:
         if folder.exists():
             index = TextIndex.open(folder)
         else:
-            articles = chain(library.articles(), map_articles(projection))
+            articles = chain(library.articles(), page_articles(projection))
             index = build_index(articles=articles, projection=projection, folder=folder, progress=progress)
         home.point("index", digest)
     return index

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from hive_queries import Profiles, published_profiles
+from hive_queries import published_profiles
+from hive_queries.profiles import Profiles
 from kg_builder import Projection, published_projection
 from recommend import Rulebook, Weights, load_rulebook, load_weights
-from search import Gate, TextIndex, load_gate, published_index
+from search import Gate, TextIndex, published_index
+from search.gate import load_gate
 from strokemap.errors import ProfilesMissing
 from strokemap.home import POINTERS, Home
 

@@ -11,7 +11,8 @@ from kg_builder.model import Decision, Evidence
 from kg_builder.projection import Step
 from kg_builder.stores.base import TermView
 from recommend import Recommendation
-from search import Answer, Article, Filters, Query
+from search import Answer, Article, Query
+from search.query import Filters
 
 ShortText = Annotated[str, StringConstraints(max_length=200)]
 
@@ -108,8 +109,16 @@ class PartOut(BaseModel):
     score: float
 
 
+class HighlightOut(BaseModel):
+    """A stretch of a snippet that matched, by a word of the query or by a term that was linked or added."""
+
+    start: int
+    end: int
+    by: Literal["word", "term"]
+
+
 class ResultOut(BaseModel):
-    """An article found; ``parts`` add up to ``score``; ``highlights`` are start and end in ``snippet``."""
+    """An article found; ``parts`` add up to ``score``; ``highlights`` mark matches in ``snippet``."""
 
     id: str
     title: str
@@ -117,7 +126,7 @@ class ResultOut(BaseModel):
     score: float
     parts: list[PartOut]
     snippet: str
-    highlights: list[tuple[int, int]]
+    highlights: list[HighlightOut]
     source: str
     kind: str
     reading_grade: float | None
@@ -287,7 +296,7 @@ def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | N
             ResultOut(
                 **_fields(result, ResultOut, without=("parts", "highlights")),
                 parts=[PartOut(**_fields(part, PartOut)) for part in result.parts],
-                highlights=list(result.highlights),
+                highlights=[HighlightOut(**_fields(match, HighlightOut)) for match in result.highlights],
             )
             for result in answer.results
         ],
@@ -331,8 +340,11 @@ def recommend_out(
 
 def article_out(article: Article) -> ArticleOut:
     """Give an article."""
-    lists = {"stage": list(article.stage), "subjects": list(article.subjects)}
-    return ArticleOut(**_fields(article, ArticleOut, without=tuple(lists)), **lists)
+    return ArticleOut(
+        **_fields(article, ArticleOut, without=("stage", "subjects")),
+        stage=list(article.stage),
+        subjects=list(article.subjects),
+    )
 
 
 def term_out(view: TermView) -> TermOut:
@@ -356,9 +368,7 @@ def decision_out(decision: Decision) -> DecisionOut:
 
 
 def _steps(steps: Iterable[Step | Evidence]) -> list[StepOut]:
-    return [
-        StepOut(source=step.source, target=step.target, sentence=step.sentence, section=step.section) for step in steps
-    ]
+    return [StepOut.model_validate(_fields(step, StepOut)) for step in steps]
 
 
 def _fields(value: object, shape: type[BaseModel], *, without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
@@ -15,10 +17,12 @@ from fastapi.templating import Jinja2Templates
 from api.access import ALLOWED, Caller, check_action
 from api.http.depends import BenchDep, ServiceDep, get_doors
 from api.http.recommendations import parse_day
-from api.schemas import article_out, term_out
+from api.schemas import ResultOut, article_out, term_out
 from api.tokens import read_token
 from kg_builder.curate import ACTIONS
-from search import Filters, Query
+from kg_builder.projection import TermId
+from search import Query
+from search.query import Filters
 from strokemap.errors import AccessDenied, StrokemapError, TokenInvalid
 
 COOKIE = "strokemap_session"
@@ -60,17 +64,24 @@ Visitor = Annotated[Caller | None, Depends(get_visitor)]
 SameSite = Depends(check_same_site)
 
 
-def page(request: Request, name: str, visitor: Caller | None, *, status: int = 200, **values: object) -> HTMLResponse:
+def page(
+    request: Request,
+    name: str,
+    visitor: Caller | None,
+    values: Mapping[str, object] = MappingProxyType({}),
+    *,
+    status: int = 200,
+) -> HTMLResponse:
     """Render a template with what every page shows."""
     actions = [action for action, roles in ALLOWED.items() if visitor and visitor.role in roles]
     demonstration = get_doors(request).service.home.demonstration
     shared = {"visitor": visitor, "actions": actions, "demonstration": demonstration}
-    return templates.TemplateResponse(request, name, shared | values, status_code=status)
+    return templates.TemplateResponse(request, name, shared | dict(values), status_code=status)
 
 
 def show_error(request: Request, error: StrokemapError) -> Response:
     """Show an error that no screen of its own could show."""
-    return page(request, "error.html", None, status=error.http_status, error=error)
+    return page(request, "error.html", None, {"error": error}, status=error.http_status)
 
 
 @router.get("/")
@@ -92,7 +103,7 @@ def signin(request: Request, service: ServiceDep, token: Annotated[str, Form(max
     try:
         caller = read_token(token.strip(), key=service.keys.secret("token"), origin=service.home.origin)
     except TokenInvalid as error:
-        return page(request, "signin.html", None, status=error.http_status, error=error)
+        return page(request, "signin.html", None, {"error": error}, status=error.http_status)
     return _enter(service, caller)
 
 
@@ -123,7 +134,7 @@ def search_page(request: Request, visitor: Visitor) -> Response:
     """Show the empty search."""
     if visitor is None:
         return RedirectResponse("/signin", status_code=303)
-    return page(request, "search.html", visitor, query="", audience=_audience(visitor), answer=None, without=[])
+    return page(request, "search.html", visitor, {"audience": _audience(visitor)})
 
 
 @router.post("/search", dependencies=[SameSite])
@@ -141,7 +152,13 @@ def search_results(
     if visitor is None:
         return RedirectResponse("/signin", status_code=303)
     audience, switched_off = _audience(visitor), tuple(without or ())
-    values = {"query": query, "audience": audience, "without": switched_off, "with_term": with_term, "kind": kind}
+    values: dict[str, object] = {
+        "query": query,
+        "audience": audience,
+        "without": switched_off,
+        "with_term": with_term,
+        "kind": kind,
+    }
     try:
         asked = Query(
             text=query,
@@ -153,8 +170,8 @@ def search_results(
         )
         answer = service.search(asked, caller=visitor)
     except StrokemapError as error:
-        return page(request, "search.html", visitor, status=error.http_status, error=error, answer=None, **values)
-    return page(request, "search.html", visitor, answer=answer, marked=_marked(answer.results), **values)
+        return page(request, "search.html", visitor, values | {"error": error}, status=error.http_status)
+    return page(request, "search.html", visitor, values | {"answer": answer, "marked": _marked(answer.results)})
 
 
 @router.get("/recommendations")
@@ -164,7 +181,7 @@ def own_recommendations(request: Request, service: ServiceDep, visitor: Visitor)
         return RedirectResponse("/signin", status_code=303)
     if visitor.role != "patient":
         check_action(visitor, "recommend")
-        return page(request, "recommendations.html", visitor, patient="", as_of="", answer=None)
+        return page(request, "recommendations.html", visitor)
     return _recommendations(request, service, visitor, patient=visitor.subject, as_of="")
 
 
@@ -190,7 +207,7 @@ def article_page(article_id: str, request: Request, service: ServiceDep, visitor
         return RedirectResponse("/signin", status_code=303)
     check_action(visitor, "read article")
     article = article_out(service.reader.current().index.article(article_id))
-    return page(request, "article.html", visitor, article=article)
+    return page(request, "article.html", visitor, {"article": article})
 
 
 @router.get("/map")
@@ -201,8 +218,9 @@ def map_page(request: Request, service: ServiceDep, bench: BenchDep, visitor: Vi
     check_action(visitor, "read map")
     projection = service.reader.current().projection
     titles = sorted(projection.titles, key=str.casefold)
-    title = term or max(titles, key=lambda name: len(projection.neighbours(projection.term(name))[0]))
-    values = {
+    busiest = max(range(len(projection)), key=lambda number: len(projection.neighbours(TermId(number))[0]))
+    title = term or projection.titles[busiest]
+    values: dict[str, object] = {
         "titles": titles,
         "title": title,
         "builds": bench.builds(),
@@ -213,10 +231,10 @@ def map_page(request: Request, service: ServiceDep, bench: BenchDep, visitor: Vi
     try:
         view = term_out(bench.term(title))
     except StrokemapError as error:
-        return page(request, "map.html", visitor, status=error.http_status, error=error, view=None, spots=(), **values)
+        return page(request, "map.html", visitor, values | {"error": error}, status=error.http_status)
     neighbours = [step.target if step.source == title else step.source for step in view.links]
     spots = place_around(tuple(dict.fromkeys(neighbours))[:_NEIGHBOURS_DRAWN])
-    return page(request, "map.html", visitor, view=view, spots=spots, **values)
+    return page(request, "map.html", visitor, values | {"view": view, "spots": spots})
 
 
 @router.post("/map/decisions", dependencies=[SameSite])
@@ -239,7 +257,7 @@ def decide(
             action=action, term=term, value=value.strip(), why=why.strip(), who=visitor.subject, now=service.now()
         )
     except StrokemapError as error:
-        return page(request, "error.html", visitor, status=error.http_status, error=error)
+        return page(request, "error.html", visitor, {"error": error}, status=error.http_status)
     return RedirectResponse(f"/map?term={quote(term)}", status_code=303)
 
 
@@ -257,15 +275,13 @@ def place_around(titles: tuple[str, ...]) -> tuple[Spot, ...]:
 def _recommendations(
     request: Request, service: ServiceDep, visitor: Caller, *, patient: str, as_of: str
 ) -> HTMLResponse:
-    values = {"patient": patient, "as_of": as_of}
+    values: dict[str, object] = {"patient": patient, "as_of": as_of}
     try:
         day = parse_day(as_of) if as_of else None
         answer = service.recommend(patient, as_of=day, limit=10, caller=visitor)
     except StrokemapError as error:
-        return page(
-            request, "recommendations.html", visitor, status=error.http_status, error=error, answer=None, **values
-        )
-    return page(request, "recommendations.html", visitor, answer=answer, **values)
+        return page(request, "recommendations.html", visitor, values | {"error": error}, status=error.http_status)
+    return page(request, "recommendations.html", visitor, values | {"answer": answer})
 
 
 def _enter(service: ServiceDep, caller: Caller) -> Response:
@@ -279,13 +295,13 @@ def _audience(visitor: Caller) -> str:
     return "patient" if visitor.role == "patient" else "clinician"
 
 
-def _marked(results: list[object]) -> dict[str, list[tuple[bool, str]]]:
-    """Cut each snippet into stretches, matched or not, for the template to escape and mark."""
-    cut: dict[str, list[tuple[bool, str]]] = {}
+def _marked(results: list[ResultOut]) -> dict[str, list[tuple[str, str]]]:
+    """Cut each snippet into stretches, each with what matched it, for the template to escape and mark."""
+    cut: dict[str, list[tuple[str, str]]] = {}
     for result in results:
         stretches, at = [], 0
-        for start, end in result.highlights:
-            stretches += [(False, result.snippet[at:start]), (True, result.snippet[start:end])]
-            at = end
-        cut[result.id] = [*stretches, (False, result.snippet[at:])]
+        for match in result.highlights:
+            stretches += [("", result.snippet[at : match.start]), (match.by, result.snippet[match.start : match.end])]
+            at = match.end
+        cut[result.id] = [*stretches, ("", result.snippet[at:])]
     return cut

@@ -73,7 +73,7 @@ class State:
         who = hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
         with self._open() as connection:
             connection.execute("DELETE FROM actors WHERE day < ?", (day,))
-            connection.execute("INSERT OR IGNORE INTO actors VALUES (?, ?, ?)", (day, who, random_bytes(8).hex()))
+            connection.execute("INSERT OR IGNORE INTO actors VALUES (?, ?, ?)", (day, who, random_bytes(16).hex()))
             row = connection.execute("SELECT token FROM actors WHERE day = ? AND who = ?", (day, who)).fetchone()
         return str(row[0])
 

@@ -93,6 +93,9 @@ class Made:
     pages: int
     requests: int
     failed: tuple[str, ...] = ()
+    """Starting terms that the source lacks and pages that could not be had, each with the reason."""
+    unread: int = 0
+    """How many linked titles were left unread because ``max_pages`` was reached: above 0, the map is cut."""
     at: datetime
 
 

@@ -3,13 +3,13 @@
 In:   the environment, a settings file, files under home.     Out: settings, paths, keys, errors, folded text, topics.
 """
 
+# settings.py is not imported here: it brings pydantic, and `--help` should come at once.
 from strokemap.errors import StrokemapError
 from strokemap.home import Home
 from strokemap.keys import Keys
 from strokemap.progress import Progress, silent
-from strokemap.settings import Settings, load_settings
 from strokemap.topic import Topic, load_topic
 
 __version__ = "0.1.0"
 
-__all__ = ["Home", "Keys", "Progress", "Settings", "StrokemapError", "Topic", "load_settings", "load_topic", "silent"]
+__all__ = ["Home", "Keys", "Progress", "StrokemapError", "Topic", "load_topic", "silent"]

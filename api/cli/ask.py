@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 
 import click
@@ -13,6 +14,8 @@ from api.service import Service, open_service
 from recommend import check_rules, load_rulebook
 from search import Query
 from strokemap.errors import LedgerError, UsageError
+
+_MOST_READ = 1024 * 1024
 
 
 @click.command()
@@ -36,7 +39,7 @@ def search(
     as_json: bool,
 ) -> None:
     """Search articles. A QUERY of - is read from standard input."""
-    text = click.get_text_stream("stdin", errors="replace").read() if query == "-" else query
+    text = sys.stdin.buffer.read(_MOST_READ).decode(errors="replace") if query == "-" else query
     service = _service(ctx)
     asked = Query(
         text=text,
@@ -77,10 +80,13 @@ def rules() -> None:
 @json_option
 def check(*, as_json: bool) -> None:
     """Check that the rules can be read and name only what exists; list them."""
-    rulebook = load_rulebook()
-    check_rules(rulebook)
-    document = [{"rule": rule.id, "says": rule.says} for rule in rulebook.rules]
-    show(document, as_json=as_json, text="\n".join(f"{rule.id}: {rule.says}" for rule in rulebook.rules))
+    checked = check_rules()
+    listed = [{"rule": rule.name, "why": rule.why, "source": rule.source} for rule in load_rulebook().rules]
+    lines = [f"{rule['rule']}: {rule['why']} ({rule['source']})" for rule in listed]
+    lines.append(f"Sound: {checked.rules} rules, {checked.codes} codes, {checked.features} features.")
+    show(
+        {"rules": listed, "codes": checked.codes, "features": checked.features}, as_json=as_json, text="\n".join(lines)
+    )
 
 
 def _service(ctx: click.Context) -> Service:
@@ -90,7 +96,7 @@ def _service(ctx: click.Context) -> Service:
 
 def _publish(service: Service) -> None:
     try:
-        service.ledger.publish(now=service.now())
+        service.ledger.publish()
     except LedgerError as error:
         click.echo(f"The entry is safe, but the checkpoint was not renewed: {error.message} ({error.code})", err=True)
 

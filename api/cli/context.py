@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import click
 
@@ -54,10 +54,10 @@ def show(document: Any, *, as_json: bool, text: str) -> None:
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Give a Progress that draws one bar a piece of work on stderr, and closes them."""
+    """Give a Progress that draws one bar a piece of work on stderr, where that is a terminal, and closes them."""
     from tqdm import tqdm
 
-    open_bars: dict[str, tqdm[None]] = {}
+    open_bars: dict[str, tqdm[Never]] = {}
 
     def progress(what: str, done: int, total: int | None) -> None:
         bar = open_bars.get(what)
@@ -65,7 +65,7 @@ def bars() -> Iterator[Progress]:
             for other in open_bars.values():
                 other.close()
             open_bars.clear()
-            bar = open_bars[what] = tqdm(desc=what, total=total, mininterval=0.2, leave=True)
+            bar = open_bars[what] = tqdm(desc=what, total=total, mininterval=0.2, disable=None)
         bar.total = total
         bar.update(done - bar.n)
 

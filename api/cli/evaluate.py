@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.context import bars, json_option, open_setup, show
 from api.curating import Bench
+
+if TYPE_CHECKING:
+    from search.evaluate import RetrievalEvaluation
 
 
 @click.group()
@@ -51,8 +55,8 @@ def evaluate_map_command(ctx: click.Context, *, topic: str, labels: Path, label:
 def retrieval(ctx: click.Context, *, corpus: Path, queries: Path, qrels: Path, no_expand: bool, as_json: bool) -> None:
     """Measure retrieval on BEIR-style files, without and with the published map's expansion."""
     from kg_builder import published_projection
-    from search import load_gate
-    from search.evaluate import evaluate_retrieval, format_retrieval_table, retrieval_document
+    from search.evaluate import evaluate_retrieval
+    from search.gate import load_gate
 
     setup = open_setup(ctx)
     projection = None if no_expand else published_projection(setup.home)
@@ -66,4 +70,28 @@ def retrieval(ctx: click.Context, *, corpus: Path, queries: Path, qrels: Path, n
             gate=load_gate(),
             progress=progress,
         )
-    show(retrieval_document(found), as_json=as_json, text=format_retrieval_table(found))
+    show(_document(found), as_json=as_json, text=_table(found))
+
+
+def _document(found: RetrievalEvaluation) -> dict[str, object]:
+    return {
+        "queries": found.queries,
+        "linked": found.linked,
+        "helped": found.helped,
+        "hurt": found.hurt,
+        "unchanged": found.unchanged,
+        "p": found.p,
+        "baseline": dict(found.baseline),
+        "expanded": None if found.expanded is None else dict(found.expanded),
+    }
+
+
+def _table(found: RetrievalEvaluation) -> str:
+    lines = [f"{'':10}" + "".join(f"{name:>9}" for name in found.baseline)]
+    for title, means in (("words", found.baseline), ("expanded", found.expanded)):
+        if means is not None:
+            lines.append(f"{title:10}" + "".join(f"{value:9.3f}" for value in means.values()))
+    lines.append(f"{found.queries} queries judged, {found.linked} name a term of the map")
+    if found.p is not None:
+        lines.append(f"{found.helped} helped, {found.hurt} hurt, {found.unchanged} unchanged, p = {found.p:.3f}")
+    return "\n".join(lines)

@@ -8,7 +8,9 @@ import click
 
 from api.acquiring import Intake
 from api.cli.context import bars, json_option, now, open_setup, show
-from hive_queries import ask, quarantined, status, withdraw
+from hive_queries import ask, withdraw
+from hive_queries.quarantine import quarantined
+from hive_queries.questions import questions, status
 from strokemap.errors import UsageError
 
 
@@ -57,7 +59,7 @@ def withdraw_institution(ctx: click.Context, *, name: str, as_json: bool) -> Non
         gone = withdraw(name, store=store, work=intake.home.work)
     with bars() as progress:
         intake.make_profiles(progress=progress)
-    show({"institution": name, "batches": gone}, as_json=as_json, text=f"Withdrew {gone} batches of {name}.")
+    show({"institution": name, "batches": gone.batches}, as_json=as_json, text=f"Withdrew {gone.batches} batches.")
 
 
 @histories.command("profiles")
@@ -119,12 +121,21 @@ def quarantine(ctx: click.Context, *, institution: str | None, as_json: bool) ->
 @click.pass_context
 def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str, ...], as_json: bool) -> None:
     """Ask a named QUESTION of all institutions' histories; without one, list the questions."""
-    from hive_queries import questions
-
     if question is None:
         known = questions()
-        document = [{"question": item.name, "asks": item.asks, "params": dict(item.params)} for item in known]
-        lines = [f"{item.name}: {item.asks}" + "".join(f"\n  {k}: {v}" for k, v in item.params) for item in known]
+        document = [
+            {
+                "question": item.name,
+                "asks": item.asks,
+                "params": dict(item.params),
+                "columns": list(item.columns),
+            }
+            for item in known
+        ]
+        lines = [
+            f"{item.name}: {item.asks}" + "".join(f"\n  --param {name}=…  {about}" for name, about in item.params)
+            for item in known
+        ]
         show(document, as_json=as_json, text="\n".join(lines))
         return
     pairs = [param.partition("=") for param in params]

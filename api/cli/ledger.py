@@ -9,7 +9,7 @@ import click
 
 from api.cli.context import json_option, now, open_setup, show
 from api.service import open_home_ledger
-from ledger import Index, Ledger, format_receipt, parse_receipt, verify_receipt
+from ledger import Ledger, parse_receipt, verify_receipt
 from strokemap.errors import InputMissing
 from strokemap.home import replace_file
 
@@ -29,7 +29,7 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
         "origin": found.origin,
         "size": found.size,
         "published": found.published,
-        "root": found.root,
+        "root": found.root.hex() if found.root else None,
         "vkey": found.vkey,
     }
     show(document, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in document.items()))
@@ -43,12 +43,21 @@ def verify(ctx: click.Context, *, receipt: Path | None, as_json: bool) -> None:
     """Hash every entry and tile anew and compare with the signed checkpoint; or check one receipt."""
     opened = _ledger(ctx)
     if receipt is None:
-        opened.publish(now=now())
+        opened.publish()
         verified = opened.verify()
     else:
-        verified = verify_receipt(parse_receipt(_read(receipt)), trust=opened.trust())
-    document = {"ledger": "verified", "origin": verified.origin, "size": verified.size, "root": verified.root}
-    show(document, as_json=as_json, text=f"Verified: {verified.size} entries, root {verified.root}.")
+        found = parse_receipt(_read(receipt))
+        verified = verify_receipt(found, leaf=found.leaf, trust=opened.trust)
+    document = {
+        "ledger": "verified",
+        "origin": verified.origin,
+        "size": verified.size,
+        "root": verified.root.hex(),
+        "index": verified.index,
+        "pending": verified.pending,
+    }
+    what = f"entry {verified.index} of {verified.size}" if receipt else f"{verified.size} entries"
+    show(document, as_json=as_json, text=f"Verified: {what}, root {verified.root.hex()}.")
 
 
 @ledger.command("receipt")
@@ -58,8 +67,8 @@ def verify(ctx: click.Context, *, receipt: Path | None, as_json: bool) -> None:
 def receipt(ctx: click.Context, *, index: int, out: Path) -> None:
     """Write the receipt of entry INDEX: proof that it is on the ledger, checkable without us."""
     opened = _ledger(ctx)
-    opened.publish(now=now())
-    replace_file(out, format_receipt(opened.receipt(Index(index))))
+    opened.publish()
+    replace_file(out, opened.receipt(index).text)
     click.echo(f"Wrote the receipt of entry {index} to {out}.", err=True)
 
 
@@ -68,7 +77,7 @@ def receipt(ctx: click.Context, *, index: int, out: Path) -> None:
 @click.pass_context
 def open_(ctx: click.Context, *, index: int) -> None:
     """Print what entry INDEX commits to, from the vault."""
-    click.echo(_ledger(ctx).open(Index(index)).decode())
+    click.echo(_ledger(ctx).open(index).decode())
 
 
 @ledger.command("erase")
@@ -79,8 +88,8 @@ def open_(ctx: click.Context, *, index: int) -> None:
 def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None:
     """Destroy the key of entry INDEX: what was asked is gone, every proof stays true."""
     opened = _ledger(ctx)
-    entry = opened.erase(Index(index), reason=reason, now=now(), random_bytes=secrets.token_bytes)
-    opened.publish(now=now())
+    entry = opened.erase(index, reason=reason, now=now(), random_bytes=secrets.token_bytes)
+    opened.publish()
     show({"erased": index, "entry": entry}, as_json=as_json, text=f"Erased {index}; recorded as entry {entry}.")
 
 
@@ -90,7 +99,7 @@ def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None
 def export(ctx: click.Context, *, folder: Path) -> None:
     """Copy checkpoint, tiles and public key to FOLDER, for a mirror or a verifier."""
     opened = _ledger(ctx)
-    opened.publish(now=now())
+    opened.publish()
     opened.export(folder)
     click.echo(f"Wrote the ledger to {folder}.", err=True)
 

@@ -25,10 +25,10 @@ def import_(ctx: click.Context, *, path: Path, strict: bool, as_json: bool) -> N
     """Import articles from a JSONL file (.gz too); the same article again changes nothing."""
     setup = open_setup(ctx)
     with bars() as progress:
-        report = import_articles(path, library=Library.open(setup.home.library), progress=progress)
+        report = import_articles(path, library=Library.open(setup.home.library))
         if setup.home.current("map"):
             make_index(setup.home, progress=progress)
-    refused = [{"line": line, "reason": reason} for line, reason in report.refused]
+    refused = [{"line": item.line, "reason": item.reason} for item in report.refused]
     document = {
         "imported": report.imported,
         "unchanged": report.unchanged,

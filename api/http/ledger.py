@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, Response
 
 from api.http.depends import ServiceDep, may
-from ledger import Index, format_receipt
 from strokemap.errors import EntryUnknown
 
 router = APIRouter(tags=["ledger"])
@@ -34,7 +33,7 @@ def tile(path: str, service: ServiceDep) -> Response:
 )
 def receipt(entry: int, service: ServiceDep) -> PlainTextResponse:
     """Give the receipt of an entry: proof that it is on the ledger, checkable without us."""
-    return PlainTextResponse(format_receipt(service.ledger.receipt(Index(entry))))
+    return PlainTextResponse(service.ledger.receipt(entry).text)
 
 
 def _file(service: ServiceDep, path: str, *, media_type: str) -> Response:

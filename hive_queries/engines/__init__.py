@@ -1,0 +1,29 @@
+"""Where histories are kept. In: a URL of the settings. Out: a HistoryStore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hive_queries.engines.base import Batch, BatchDigest, Cell, HistoryStore, Parameter
+from strokemap.errors import HistoryStoreUnsupported
+
+__all__ = ["Batch", "BatchDigest", "Cell", "HistoryStore", "Parameter", "open_history_store"]
+
+_DUCKDB = "duckdb:///"
+
+
+def open_history_store(url: str) -> HistoryStore:
+    """Open the history store of a URL; the folder of ``duckdb:///FOLDER`` is made when the first batch comes.
+
+    Errors: HistoryStoreUnsupported, FormatUnknown, HistoryStoreUnreachable.
+    """
+    if not url.startswith(_DUCKDB) or not url.removeprefix(_DUCKDB).strip("/"):
+        raise HistoryStoreUnsupported(
+            f"This version can't open a history store at {url.partition(':')[0]}:….",
+            hint="Give duckdb:///ABSOLUTE/FOLDER, or leave history_store empty for a folder under home.",
+            where="history_store",
+        )
+    # The driver takes a quarter of a second to load: only who opens a store pays for it.
+    from hive_queries.engines.duckdb import DuckDBStore
+
+    return DuckDBStore(Path("/" + url.removeprefix(_DUCKDB).lstrip("/")))

@@ -31,6 +31,11 @@ class PageSource(Protocol):
         ...
 
     @property
+    def edition(self) -> str:
+        """What tells one state of the source from another: a content digest, or "" where pages may change any time."""
+        ...
+
+    @property
     def requests(self) -> int:
         """How many requests or passes over the file were made so far."""
         ...

@@ -1,0 +1,67 @@
+"""The seam to where histories are kept: the system of record of what institutions sent.
+
+A new implementation passes ``tests/contracts/test_history_store.py`` and the golden results of every ``.hql`` file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NewType, Protocol, TypeAlias
+
+from hive_queries.dialect import Statement
+
+BatchDigest = NewType("BatchDigest", str)
+"""SHA-256 of an extract's content, in hexadecimal: the batch's name."""
+
+Parameter: TypeAlias = str | int | float | date
+Cell: TypeAlias = str | int | float | None
+"""What a query gives: never a date or a list, which the engines hand out in different shapes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One acquired extract that counts, or is about to."""
+
+    institution: str
+    digest: BatchDigest
+    extract_format: str
+    rows: int
+    patients: int
+    acquired_us: int
+    """Microseconds since 1970, UTC; of two rows with one natural key, the one acquired later holds."""
+
+
+class HistoryStore(Protocol):
+    """Batches, each counted once or not at all, and HiveQL over the rows of those that count."""
+
+    def add(self, batch: Batch, *, landed: Mapping[str, Path]) -> bool:
+        """Count a batch; durable on return. False, and no change, when the batch counts already.
+
+        ``landed`` gives, for each table that the batch has rows for, a CSV file with the table's columns in their
+        order, no header, and nothing between the commas for NULL. Cut off at any moment the batch does not count; a
+        second call completes it. Two calls at once count it once. Errors: HistoryStoreUnreachable, FormatUnknown.
+        """
+        ...
+
+    def batches(self) -> tuple[Batch, ...]:
+        """List the batches that count, by institution and time of acquisition. Errors: HistoryStoreUnreachable."""
+        ...
+
+    def drop(self, institution: str) -> int:
+        """Remove all of an institution and tell how many batches counted; none is read from the first moment on."""
+        ...
+
+    def run(self, statement: Statement, *, parameters: Mapping[str, Parameter]) -> Iterator[tuple[Cell, ...]]:
+        """Run a query and give its rows one by one, over the batches that count when it starts.
+
+        Parameters are bound by the driver, never pasted. Read it to its end: the store may be locked against changes
+        until then. Errors: HistoryStoreUnreachable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        ...

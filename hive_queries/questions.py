@@ -1,0 +1,179 @@
+"""Named questions in ``questions/*.hql``, each with typed parameters, and what is held of each institution."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from hive_queries.dialect import Statement, read_shipped
+from hive_queries.engines.base import Cell, HistoryStore, Parameter
+from hive_queries.quarantine import quarantined
+from strokemap.errors import QuestionInvalid
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FOLDER = "questions"
+_PARAMETER = re.compile(r"(?P<name>[a-z_]+) (?P<type>[a-z]+)(?: =(?P<default>[^|]*))? \| (?P<about>.+)")
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionParameter:
+    """A parameter of a question. ``type`` is string, integer, number or date; without a default it must be given."""
+
+    name: str
+    type: str
+    default: str | None
+    about: str
+
+    @property
+    def described(self) -> str:
+        """Say what it is for, its type, and what it is when not given."""
+        return f"{self.about} ({self.type}, {'needed' if self.default is None else f'else “{self.default}”'})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question that can be asked by name."""
+
+    name: str
+    asks: str
+    parameters: tuple[QuestionParameter, ...]
+    columns: tuple[str, ...]
+    statement: Statement
+
+    @property
+    def params(self) -> tuple[tuple[str, str], ...]:
+        """Give name and description of each parameter, for listing."""
+        return tuple((item.name, item.described) for item in self.parameters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came out: the columns that the question promised, and the rows in its order."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstitutionStatus:
+    """What is held of one institution. ``rows`` are rows of its extracts; ``last`` is None before the first batch."""
+
+    institution: str
+    patients: int
+    batches: int
+    rows: int
+    quarantined: int
+    last: datetime | None
+
+
+def questions() -> tuple[Question, ...]:
+    """Give all questions by name."""
+    names = sorted(item.name for item in (files("hive_queries") / _FOLDER).iterdir() if item.name.endswith(".hql"))
+    return tuple(_question(name) for name in names)
+
+
+def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Answer:
+    """Ask a question by name, with parameters as text. Errors: QuestionInvalid, HistoryStoreUnreachable."""
+    known = {item.name: item for item in questions()}
+    if question not in known:
+        raise QuestionInvalid(
+            "There is no question of that name.", hint=f"Ask one of: {', '.join(known)}.", where="question"
+        )
+    asked = known[question]
+    unknown = sorted(set(params) - {parameter.name for parameter in asked.parameters})
+    if unknown:
+        names = ", ".join(parameter.name for parameter in asked.parameters)
+        raise QuestionInvalid(
+            "The question has no parameter of that name.", hint=f"It takes: {names}.", where=f"param.{unknown[0]}"
+        )
+    values = {parameter.name: _typed(parameter, params.get(parameter.name)) for parameter in asked.parameters}
+    return Answer(columns=asked.columns, rows=tuple(store.run(asked.statement, parameters=values)))
+
+
+def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
+    """Tell what is held of each institution, those with nothing but rows in quarantine included."""
+    bad: dict[str, int] = {}
+    for row in quarantined(work):
+        bad[row.institution] = bad.get(row.institution, 0) + 1
+    (statement,) = read_shipped("status.hql")
+    held = {
+        str(institution): InstitutionStatus(
+            institution=str(institution),
+            patients=int(patients or 0),
+            batches=int(batches or 0),
+            rows=int(rows or 0),
+            quarantined=bad.pop(str(institution), 0),
+            last=_EPOCH + timedelta(microseconds=int(last_us or 0)),
+        )
+        for institution, patients, batches, rows, last_us in store.run(statement, parameters={})
+    }
+    for institution, count in bad.items():
+        held[institution] = InstitutionStatus(
+            institution=institution, patients=0, batches=0, rows=0, quarantined=count, last=None
+        )
+    return tuple(held[institution] for institution in sorted(held))
+
+
+def _question(name: str) -> Question:
+    text = (files("hive_queries") / _FOLDER / name).read_text(encoding="utf-8")
+    said = [line.removeprefix("-- ").split(": ", 1) for line in text.splitlines() if line.startswith("-- ")]
+    (statement,) = read_shipped(f"{_FOLDER}/{name}")
+    return Question(
+        name=name.removesuffix(".hql"),
+        asks="".join(value for key, value in said if key == "asks"),
+        parameters=tuple(_parameter(value) for key, value in said if key == "param"),
+        columns=tuple(column.name for column in statement.columns),
+        statement=statement,
+    )
+
+
+def _parameter(text: str) -> QuestionParameter:
+    match = _PARAMETER.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    default = match["default"]
+    return QuestionParameter(
+        name=match["name"],
+        type=match["type"],
+        default=default.strip() if default is not None else None,
+        about=match["about"],
+    )
+
+
+def _typed(parameter: QuestionParameter, given: str | None) -> Parameter:
+    text = parameter.default if given is None else given.strip()
+    if text is None:
+        raise _invalid(parameter, "is missing")
+    match parameter.type:
+        case "integer" if _INTEGER.fullmatch(text):
+            return int(text)
+        case "number":
+            try:
+                number = float(text)
+            except ValueError:
+                number = math.nan
+            if math.isfinite(number):
+                return number
+        case "date":
+            try:
+                return date.fromisoformat(text)
+            except ValueError:
+                raise _invalid(parameter, "is not a date such as 2024-02-29") from None
+        case "string" if len(text) <= _LONGEST:
+            return text
+    raise _invalid(parameter, f"is not of the type {parameter.type}")
+
+
+def _invalid(parameter: QuestionParameter, problem: str) -> QuestionInvalid:
+    return QuestionInvalid(
+        f"The parameter “{parameter.name}” {problem}.",
+        hint=f"{parameter.described}.",
+        where=f"param.{parameter.name}",
+    )

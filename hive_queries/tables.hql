@@ -1,0 +1,409 @@
+-- The tables of the history store, and what is read from them.
+--
+-- A batch is one Parquet file in institution=X/batch=D of each table that it has rows for. It counts from the moment when
+-- its partition of `batches` is added, which is the last one: a table's rows are read only through their batch.
+-- All event tables have the same columns, so that one view can put them together.
+-- `latest_*` keeps, for each natural key, the newest source row (RANK, as one source row may give many rows here) and
+-- leaves out what the institution took back.
+-- Code sets (what counts as a stroke, as aphasia …) stand in one place: the view `latest_concepts` at the end.
+
+CREATE EXTERNAL TABLE IF NOT EXISTS batches (
+  extract_format STRING COMMENT 'ist, synthea or fhir',
+  row_count BIGINT COMMENT 'Rows of the extract that were taken',
+  patient_count BIGINT COMMENT 'Patients named in them',
+  acquired_us BIGINT COMMENT 'When it was acquired: microseconds since 1970 in UTC, rising within an institution'
+)
+COMMENT 'Acquired extracts: a batch counts when its partition is here'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS patients (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  site STRING COMMENT 'The institution’s own number of a hospital, or empty',
+  sex STRING COMMENT 'F, M or empty',
+  birth_year BIGINT COMMENT 'Year of birth, by age where only that is known',
+  died_on DATE COMMENT 'Earliest day that the date of death can mean',
+  died_precision STRING COMMENT 'day, month, year, unknown, or empty while alive',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'One row a patient'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS encounters (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: encounter',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'Visits and stays'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS conditions (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: condition',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'Diagnoses and findings'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS observations (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: deficit, observation',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'Measurements, and deficits found on examination'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS medications (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: medication',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'Drugs given, prescribed or allocated'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS procedures (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: procedure',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'What was done'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS rehab_assessments (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: outcome',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'Functional outcomes and assessments'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS article_events (
+  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
+  patient STRING COMMENT 'Keyed pseudonym of the patient',
+  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
+  kind STRING COMMENT 'What the fact is: article',
+  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
+  code STRING COMMENT 'Code in that system, as it came',
+  source_column STRING COMMENT 'Column or field of the extract that said it',
+  source_value STRING COMMENT 'What stood there',
+  quantity DOUBLE COMMENT 'The value as a number, where it is one',
+  unit STRING COMMENT 'Unit of the quantity',
+  display STRING COMMENT 'The institution’s words for the code',
+  on_date DATE COMMENT 'Earliest day that the date can mean',
+  on_precision STRING COMMENT 'day, month, year or unknown',
+  until_date DATE COMMENT 'Last day, where it is known',
+  status STRING COMMENT 'Empty, or void: the institution took it back',
+  source_row BIGINT COMMENT 'Number of the source row in its batch'
+)
+COMMENT 'Articles sent, read or rated'
+PARTITIONED BY (institution STRING, batch STRING)
+STORED AS PARQUET;
+
+CREATE VIEW IF NOT EXISTS latest_patients AS
+SELECT
+  institution,
+  patient, site, sex, birth_year, died_on, died_precision
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM patients r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_encounters AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM encounters r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_conditions AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM conditions r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_observations AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM observations r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_medications AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM medications r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_procedures AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM procedures r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_rehab_assessments AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM rehab_assessments r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_article_events AS
+SELECT
+  institution,
+  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM (
+  SELECT
+    r.institution,
+    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
+    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM article_events r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+) ranked
+WHERE age_rank = 1 AND status = '';
+
+-- All facts on patients. Articles are no facts on health and stay apart.
+CREATE VIEW IF NOT EXISTS latest_facts AS
+SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
+FROM latest_encounters
+UNION ALL
+SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
+FROM latest_conditions
+UNION ALL
+SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
+FROM latest_observations
+UNION ALL
+SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
+FROM latest_medications
+UNION ALL
+SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
+FROM latest_procedures
+UNION ALL
+SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
+FROM latest_rehab_assessments;
+
+-- What counts as what: the only place with code sets. IST: University of Edinburgh, doi:10.7488/ds/104, its table of
+-- variables. ICD-10: chapters I and R. SNOMED CT and RxNorm: single concepts; an institution's other codes are facts all
+-- the same, only without a concept. A concept starting with `stroke` is a statement on the stroke: `stroke none` is the
+-- final diagnosis that it was none.
+CREATE VIEW IF NOT EXISTS latest_concepts AS
+SELECT institution, patient, concept, quantity, on_date, on_precision
+FROM (
+  SELECT
+    f.institution, f.patient, f.quantity, f.on_date, f.on_precision,
+    CASE
+      WHEN f.system = 'ist' THEN
+        CASE
+          WHEN f.code = 'STYPE' THEN 'stroke unknown'
+          WHEN f.code = 'DDIAGISC' AND f.source_value = 'Y' THEN 'stroke ischaemic'
+          WHEN f.code = 'DDIAGHA' AND f.source_value = 'Y' THEN 'stroke haemorrhagic'
+          WHEN f.code = 'DNOSTRK' AND f.source_value = 'Y' THEN 'stroke none'
+          WHEN f.code = 'RDEF4' AND f.source_value = 'Y' THEN 'aphasia'
+          WHEN f.code = 'RATRIAL' AND f.source_value = 'Y' THEN 'atrial fibrillation'
+          WHEN f.code = 'RXHEP' AND f.source_value IN ('L', 'M', 'H') THEN 'anticoagulant'
+          WHEN f.code IN ('DOAC', 'FOAC') AND f.source_value = 'Y' THEN 'anticoagulant'
+          WHEN f.code = 'RSBP' THEN 'systolic blood pressure'
+        END
+      WHEN f.system = 'icd10' THEN
+        CASE
+          WHEN f.code LIKE 'I63%' THEN 'stroke ischaemic'
+          WHEN f.code LIKE 'I60%' OR f.code LIKE 'I61%' OR f.code LIKE 'I62%' THEN 'stroke haemorrhagic'
+          WHEN f.code LIKE 'I64%' THEN 'stroke unknown'
+          WHEN f.code LIKE 'R47.0%' OR f.code LIKE 'R470%' THEN 'aphasia'
+          WHEN f.code LIKE 'I48%' THEN 'atrial fibrillation'
+        END
+      WHEN f.system = 'snomed' THEN
+        CASE
+          WHEN f.code IN ('422504002', '432504007', '371040005', '371041009') THEN 'stroke ischaemic'
+          WHEN f.code IN ('274100004', '21454007', '1386000') THEN 'stroke haemorrhagic'
+          WHEN f.code IN ('230690007', '230713003') THEN 'stroke unknown'
+          WHEN f.code IN ('87486003', '20301004') THEN 'aphasia'
+          WHEN f.code IN ('49436004', '282825002', '440059007') THEN 'atrial fibrillation'
+          WHEN f.code IN ('5154007', '311555007') THEN 'speech therapy'
+        END
+      WHEN f.system = 'rxnorm' THEN
+        CASE
+          WHEN f.code IN ('11289', '855288', '855296', '855302', '855312', '855318', '855324', '855332', '855338', '855344')
+            THEN 'anticoagulant'
+          WHEN f.code IN ('1364430', '1364435', '1364445', '1114195', '1114198', '1232082', '1232086') THEN 'anticoagulant'
+          WHEN f.code IN ('1037042', '1037045', '1037179', '1599538', '1599543', '1599551', '1599555') THEN 'anticoagulant'
+        END
+      WHEN f.system = 'loinc' AND f.code = '8480-6' THEN 'systolic blood pressure'
+    END AS concept
+  FROM latest_facts f
+) named
+WHERE concept IS NOT NULL;

@@ -1,0 +1,118 @@
+"""Columns on disk: arrays and strings that are memory-mapped, so that opening them costs the same at any size."""
+
+from __future__ import annotations
+
+import mmap
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class StringColumn(Sequence[str]):
+    """Strings as offsets into one run of UTF-8; each is decoded when asked for. Safe to read from many threads."""
+
+    __slots__ = ("_blob", "_offsets")
+
+    def __init__(self, *, offsets: memoryview, blob: mmap.mmap | bytes) -> None:
+        self._offsets = offsets
+        self._blob = blob
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return str(self._blob[self._offsets[index] : self._offsets[index + 1]], "utf-8")
+
+
+class ListColumn:
+    """A tuple of strings for each row."""
+
+    __slots__ = ("_rows", "_strings")
+
+    def __init__(self, *, rows: memoryview, strings: StringColumn) -> None:
+        self._rows = rows
+        self._strings = strings
+
+    def __len__(self) -> int:
+        return len(self._rows) - 1
+
+    def __getitem__(self, row: int) -> tuple[str, ...]:
+        return tuple(self._strings[self._rows[row] : self._rows[row + 1]])
+
+    @property
+    def strings(self) -> StringColumn:
+        """Give all strings, row after row."""
+        return self._strings
+
+
+def write_array(folder: Path, name: str, values: NDArray[Any]) -> None:
+    """Write an array as ``<name>.npy``, little-endian; equal values give equal bytes."""
+    np.save(folder / f"{name}.npy", values.astype(values.dtype.newbyteorder("<"), copy=False), allow_pickle=False)
+
+
+def write_strings(folder: Path, name: str, texts: Iterable[str]) -> None:
+    """Write a StringColumn; holds one string and 8 bytes for each at a time."""
+    offsets = array("q", [0])
+    with (folder / f"{name}.utf8").open("wb") as blob:
+        for text in texts:
+            offsets.append(offsets[-1] + blob.write(text.encode("utf-8")))
+    write_array(folder, name, np.frombuffer(offsets, dtype=np.int64))
+
+
+def write_lists(folder: Path, name: str, rows: Iterable[Sequence[str]]) -> None:
+    """Write a ListColumn row by row."""
+    ends = array("q", [0])
+
+    def strings() -> Iterator[str]:
+        for row in rows:
+            ends.append(ends[-1] + len(row))
+            yield from row
+
+    write_strings(folder, name, strings())
+    write_array(folder, f"{name}_rows", np.frombuffer(ends, dtype=np.int64))
+
+
+def read_array(folder: Path, name: str) -> NDArray[Any]:
+    """Map an array. Errors: OSError, ValueError where the file is missing or is no array."""
+    # A plain view: slicing np.memmap costs microseconds, and nothing here needs its methods.
+    array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    return array
+
+
+def read_numbers(folder: Path, name: str) -> memoryview:
+    """Map an array for reading number by number, which a memoryview does several times faster than an array."""
+    return read_array(folder, name).data
+
+
+def read_strings(folder: Path, name: str) -> StringColumn:
+    """Map a StringColumn. Errors: OSError, ValueError."""
+    offsets = read_numbers(folder, name)
+    with (folder / f"{name}.utf8").open("rb") as file:
+        # An empty file can't be mapped.
+        blob = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if offsets[-1] else b""
+    return StringColumn(offsets=offsets, blob=blob)
+
+
+def read_lists(folder: Path, name: str) -> ListColumn:
+    """Map a ListColumn. Errors: OSError, ValueError."""
+    return ListColumn(rows=read_numbers(folder, f"{name}_rows"), strings=read_strings(folder, name))
+
+
+def hash_key(key: str) -> int:
+    """Give 64 bits of a text, the same on every machine, by which a sorted array of hashes is searched."""
+    return int.from_bytes(blake2b(key.encode("utf-8"), digest_size=8).digest(), "little")

@@ -1,0 +1,241 @@
+"""From starting terms to accepted pages, level by level along accepted links. Start reading at ``crawl``.
+
+Each page is judged once, at the first path length at which it is reached, so a term's path length is the least number
+of links that lead to it along accepted terms. Pages are read in an order that depends on nothing but the pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kg_builder.build import sort_evidence
+from kg_builder.curate import in_force
+from kg_builder.frontier import Frontier
+from kg_builder.judge.base import Context, Judge
+from kg_builder.model import Candidate, Decision, Evidence, Judgement, Page
+from kg_builder.sources.base import PageSource
+from kg_builder.titles import is_subject
+from strokemap.errors import StartingTermsMissing
+from strokemap.progress import Progress
+from strokemap.topic import Topic
+
+BATCH = 50
+"""Titles a request, as many as MediaWiki answers at once; also what a kill can cost."""
+RELEVANCE_PLACES = 4
+"""Coarser than the float noise between machines, fine enough to rank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A page that became a term, and how."""
+
+    page: Page
+    path_length: int
+    relevance: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crawled:
+    """What a crawl came back with, terms in order of title."""
+
+    terms: tuple[Accepted, ...]
+    judge: str
+    pages: int
+    requests: int
+    failed: tuple[str, ...]
+    """Starting terms that the source lacks and pages that could not be had, each with the reason."""
+    unread: int
+    """How many linked titles were left unread because ``max_pages`` was reached: above 0, the map is cut."""
+
+
+def crawl(
+    topic: Topic,
+    *,
+    source: PageSource,
+    judge: Judge,
+    frontier: Frontier,
+    decisions: Sequence[Decision] = (),
+    max_pages: int | None,
+    progress: Progress,
+    now: datetime,
+) -> Crawled:
+    """Crawl a topic, going on from what the frontier holds; the end is the same however often it was interrupted.
+
+    A title that a curator rejected is never accepted, one that was accepted always is, once a link leads there.
+    Errors: StartingTermsMissing, and what source and frontier raise; what was read until then stays in the frontier.
+    """
+    ruled = _rulings(decisions)
+    frontier.begin(
+        pages_of=json.dumps([source.name, source.edition]),
+        judged_by=_fingerprint(topic, judge=judge, ruled=ruled, max_pages=max_pages),
+        now=now,
+    )
+    reader = _Reader(source=source, frontier=frontier, max_pages=max_pages, progress=progress)
+    accepted = _start(topic, reader=reader, ruled=ruled)
+    starting = _pages(accepted.values())
+    judged = set(accepted)
+    for path_length in range(1, topic.path_length + 1):
+        linking = [term.page for term in accepted.values() if term.path_length == path_length - 1]
+        reader.read(_targets(linking), what=f"reading pages, path length {path_length}")
+        judgements = frontier.level(path_length)
+        if judgements is None:
+            candidates = _candidates(linking, path_length=path_length, judged=judged, reader=reader)
+            progress(f"judging, path length {path_length}", 0, len(candidates))
+            context = Context(topic=topic, starting=starting, accepted=_pages(accepted.values()))
+            judgements = _judge(candidates, judge=judge, context=context, ruled=ruled)
+            if not reader.failed:
+                # Judged without a page that may be had next time, a level is not final.
+                frontier.keep_level(path_length, judgements)
+            progress(f"judging, path length {path_length}", len(candidates), len(candidates))
+        judged |= {judgement.title for judgement in judgements}
+        followed = {one.title: one for one in judgements if one.accepted}
+        for title, page in frontier.pages(followed).items():
+            accepted[title] = _accept(page, path_length=path_length, judgement=followed[title])
+    return Crawled(
+        terms=tuple(accepted[title] for title in sorted(accepted)),
+        judge=judge.name,
+        pages=reader.count,
+        requests=source.requests,
+        failed=tuple(f"{title}: {reason}" for title, reason in sorted((reader.lacking | reader.failed).items())),
+        unread=len(reader.unread),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    """Reads pages through the frontier: what it holds is not asked for again."""
+
+    source: PageSource
+    frontier: Frontier
+    max_pages: int | None
+    progress: Progress
+    resolved: dict[str, str | None] = field(init=False)
+    count: int = field(init=False)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Pages that exist but could not be had; asked for again when the crawl is resumed."""
+    lacking: dict[str, str] = field(default_factory=dict)
+    """Starting terms that are of no use."""
+    unread: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.resolved = self.frontier.resolved()
+        self.count = self.frontier.pages_read
+
+    def read(self, titles: Sequence[str], *, what: str) -> None:
+        """Read all titles, or the first of them as far as ``max_pages`` goes: never one page more."""
+        waiting = [title for title in titles if title not in self.resolved]
+        total = len(waiting)
+        self.progress(what, 0, total)
+        while waiting:
+            room = BATCH if self.max_pages is None else min(BATCH, self.max_pages - self.count)
+            if room <= 0:
+                break
+            fetched = self.source.fetch(waiting[:room])
+            waiting = waiting[room:]
+            self.count += self.frontier.keep_pages(fetched)
+            self.resolved |= fetched.resolved
+            self.failed |= fetched.failed
+            self.progress(what, total - len(waiting), total)
+        self.unread |= set(waiting)
+
+
+def _start(topic: Topic, *, reader: _Reader, ruled: Mapping[str, bool]) -> dict[str, Accepted]:
+    reader.read(sorted(topic.starting_terms), what="reading starting terms")
+    found = {term: title for term in topic.starting_terms if (title := reader.resolved.get(term)) is not None}
+    pages = reader.frontier.pages(sorted(set(found.values())))
+    for term in topic.starting_terms:
+        page = pages.get(found.get(term, ""))
+        if page is not None and page.disambiguation:
+            reader.lacking[term] = "this page only tells the meanings of a word apart"
+        elif page is None and term not in reader.failed and term not in reader.unread:
+            reader.lacking[term] = "the source has no such page"
+    usable = {
+        title: page for title, page in pages.items() if not page.disambiguation and _ruling(page, ruled) is not False
+    }
+    if not usable:
+        raise StartingTermsMissing(
+            f"The source has none of the {len(topic.starting_terms)} starting terms of “{topic.name}”.",
+            hint="Check that topic and source belong together: same language, titles as the source writes them.",
+            where=reader.source.name,
+        )
+    return {
+        title: Accepted(page=page, path_length=0, relevance=1.0, reasons=("It is a starting term.",))
+        for title, page in usable.items()
+    }
+
+
+def _targets(linking: Iterable[Page]) -> list[str]:
+    """Give the titles that pages link to, those first that most pages link to: where a limit cuts, it cuts the rest."""
+    counts = Counter(target for page in linking for target in {mention.target for mention in page.mentions})
+    return sorted(counts, key=lambda target: (-counts[target], target))
+
+
+def _candidates(linking: Sequence[Page], *, path_length: int, judged: set[str], reader: _Reader) -> list[Candidate]:
+    evidence: dict[str, set[Evidence]] = defaultdict(set)
+    for page in linking:
+        for mention in page.mentions:
+            title = reader.resolved.get(mention.target)
+            if title is not None and title not in judged and is_subject(title):
+                evidence[title].add(
+                    Evidence(source=page.title, target=title, section=mention.section, sentence=mention.sentence)
+                )
+    pages = reader.frontier.pages(sorted(evidence))
+    return [
+        Candidate(page=page, path_length=path_length, evidence=sort_evidence(evidence[title]))
+        for title, page in pages.items()
+        if not page.disambiguation
+    ]
+
+
+def _judge(
+    candidates: Sequence[Candidate], *, judge: Judge, context: Context, ruled: Mapping[str, bool]
+) -> list[Judgement]:
+    """Ask the judge about all that no curator has decided."""
+    rulings = {candidate.page.title: _ruling(candidate.page, ruled) for candidate in candidates}
+    open_ones = [candidate for candidate in candidates if rulings[candidate.page.title] is None]
+    judgements = judge.judge(open_ones, context=context) if open_ones else []
+    decided = [
+        Judgement(
+            title=title,
+            accepted=ruling,
+            score=float(ruling),
+            reasons=("A curator accepted this term." if ruling else "A curator rejected this term.",),
+        )
+        for title, ruling in rulings.items()
+        if ruling is not None
+    ]
+    return sorted([*judgements, *decided], key=lambda judgement: judgement.title)
+
+
+def _accept(page: Page, *, path_length: int, judgement: Judgement) -> Accepted:
+    return Accepted(
+        page=page,
+        path_length=path_length,
+        relevance=round(judgement.score, RELEVANCE_PLACES),
+        reasons=judgement.reasons,
+    )
+
+
+def _pages(terms: Iterable[Accepted]) -> tuple[Page, ...]:
+    return tuple(sorted((term.page for term in terms), key=lambda page: page.title))
+
+
+def _rulings(decisions: Sequence[Decision]) -> dict[str, bool]:
+    """Give the titles that curators accepted or rejected; the later decision counts."""
+    return {one.term: one.action == "accept" for one in in_force(decisions) if one.action in ("accept", "reject")}
+
+
+def _ruling(page: Page, ruled: Mapping[str, bool]) -> bool | None:
+    """Give what was decided about a page, under its title or else another of its names."""
+    return next((ruled[name] for name in (page.title, *page.redirects) if name in ruled), None)
+
+
+def _fingerprint(topic: Topic, *, judge: Judge, ruled: Mapping[str, bool], max_pages: int | None) -> str:
+    rules = [repr(topic), judge.name, sorted(ruled.items()), max_pages]
+    return hashlib.sha256(json.dumps(rules).encode()).hexdigest()

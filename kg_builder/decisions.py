@@ -1,0 +1,172 @@
+"""What decisions do to a build. Pure: a build and decisions in, a new build out; undoing is leaving a decision out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
+
+from kg_builder.build import digest_build, sort_evidence
+from kg_builder.model import Build, Decision, Digest, Evidence, Link, PageText, Term
+
+CURATED = "Curator's decision"
+"""The section named as evidence of a link that a curator added; the sentence is the reason given."""
+
+
+def in_force(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """Give the decisions that act: without the undone ones and without the undoing."""
+    undone = {decision.value for decision in decisions if decision.action == "undo"}
+    return tuple(item for item in decisions if item.action != "undo" and str(item.number) not in undone)
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What decisions in force amount to. Titles are the pages' own, which no decision changes."""
+
+    rejected: set[str] = field(default_factory=set)
+    merged: dict[str, str] = field(default_factory=dict)
+    """The title merged away → the title it became part of."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    names: list[tuple[str, str]] = field(default_factory=list)
+    codes: list[tuple[str, str]] = field(default_factory=list)
+    links: list[Decision] = field(default_factory=list)
+    cut: set[frozenset[str]] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
+    """Titles that a curator has looked at and decided on."""
+
+    def final(self, title: str) -> str:
+        """Give the title that a page's term ends up with."""
+        while title in self.merged:
+            title = self.merged[title]
+        return self.renamed.get(title, title)
+
+    def all_titles(self, title: str) -> set[str]:
+        """Give every title that stands for the same term by the decisions read so far."""
+        known = {title, *self.merged, *self.renamed}
+        return {self.final(title)} | {other for other in known if self.final(other) == self.final(title)}
+
+
+def read_plan(decisions: Sequence[Decision]) -> Plan:
+    """Read decisions, undone ones and all, oldest first: each acts on what the earlier ones left."""
+    plan = Plan()
+    for decision in in_force(decisions):
+        term, value = decision.term, decision.value
+        match decision.action:
+            case "reject":
+                plan.rejected |= plan.all_titles(term)
+            case "merge":
+                plan.merged[value] = term
+            case "rename":
+                plan.renamed[term] = value
+            case "alias":
+                plan.names.append((term, value))
+            case "code":
+                plan.codes.append((term, value))
+            case "link":
+                plan.links.append(decision)
+            case "unlink":
+                plan.cut |= {frozenset(pair) for pair in product(plan.all_titles(term), plan.all_titles(value))}
+        if decision.action in ("accept", "reject", "merge", "rename"):
+            plan.settled |= plan.all_titles(term)
+    return plan
+
+
+def apply_decisions(build: Build, decisions: Sequence[Decision]) -> Build:
+    """Give the build as the decisions in force want it, with its own digest; undone ones leave no trace.
+
+    Give it the build as it was crawled. On one that has decisions applied already, only what is new acts, and what was
+    merged stays merged. A decision whose term the build lacks is passed over. A merge keeps all names, codes and
+    evidence, except for what the merged pages say of each other.
+    """
+    plan = read_plan(decisions)
+    terms = _apply_to_terms(build.terms, plan)
+    links = _apply_to_links(build.links, plan, {term.title for term in terms})
+    return replace(build, terms=terms, links=links, digest=digest_build(build.topic, terms, links))
+
+
+def curated_texts(texts: Iterable[PageText], decisions: Sequence[Decision]) -> Iterator[PageText]:
+    """Give the pages' texts under their terms' titles; merged pages come last, joined; holds only those in memory."""
+    plan = read_plan(decisions)
+    joined = {plan.final(title) for title in plan.merged}
+    held: dict[str, list[PageText]] = defaultdict(list)
+    for text in texts:
+        title = plan.final(text.title)
+        if title in joined:
+            held[title].append(text)
+        elif text.title not in plan.rejected:
+            yield replace(text, title=title)
+    for title, pages in sorted(held.items()):
+        pages.sort(key=lambda page: (page.title in plan.merged, page.title))
+        yield PageText(title=title, sections=tuple(chain.from_iterable(page.sections for page in pages)))
+
+
+def _apply_to_terms(terms: Sequence[Term], plan: Plan) -> tuple[Term, ...]:
+    groups: dict[str, list[Term]] = defaultdict(list)
+    for term in terms:
+        if term.title not in plan.rejected:
+            groups[plan.final(term.title)].append(term)
+    names, codes = defaultdict(set), defaultdict(set)
+    for title, name in plan.names:
+        names[plan.final(title)].add(name)
+    for title, code in plan.codes:
+        system, _, value = code.partition(":")
+        codes[plan.final(title)].add((system, value))
+    return tuple(
+        group[0]
+        if [term.title for term in group] == [title] and title not in names and title not in codes
+        else _combine(title, group, names=names[title], codes=codes[title], plan=plan)
+        for title, group in sorted(groups.items())
+    )
+
+
+def _combine(title: str, group: Sequence[Term], *, names: set[str], codes: set[tuple[str, str]], plan: Plan) -> Term:
+    first = min(group, key=lambda term: (term.title in plan.merged, term.path_length, term.title))
+    all_names = names.union(*({term.title, *term.other_names} for term in group))
+    hashes = sorted({term.content_hash for term in group})
+    return replace(
+        first,
+        title=title,
+        other_names=tuple(sorted(all_names - {title})),
+        codes=tuple(sorted(codes.union(*(term.codes for term in group)))),
+        path_length=min(term.path_length for term in group),
+        relevance=max(term.relevance for term in group),
+        # One page's hash stays as it is; several are hashed together, so that a change in any of them shows.
+        content_hash=hashes[0] if len(hashes) == 1 else Digest(hashlib.sha256("\n".join(hashes).encode()).hexdigest()),
+    )
+
+
+def _apply_to_links(links: Sequence[Link], plan: Plan, titles: set[str]) -> tuple[Link, ...]:
+    evidence: dict[tuple[str, str], set[Evidence]] = defaultdict(set)
+    untouched: dict[tuple[str, str], Link] = {}
+    for link in links:
+        a, b = plan.final(link.a), plan.final(link.b)
+        if a == b or frozenset((link.a, link.b)) in plan.cut or not _kept((link.a, link.b), plan, titles):
+            continue
+        pair = (min(a, b), max(a, b))
+        evidence[pair].update(_retitled(item, plan) for item in link.evidence)
+        untouched[pair] = link
+    for decision in plan.links:
+        source, target = plan.final(decision.term), plan.final(decision.value)
+        if source != target and _kept((decision.term, decision.value), plan, titles):
+            shown = Evidence(source=source, target=target, section=CURATED, sentence=decision.why)
+            evidence[min(source, target), max(source, target)].add(shown)
+    return tuple(_link(pair, items, untouched.get(pair)) for pair, items in sorted(evidence.items()))
+
+
+def _kept(pair: tuple[str, str], plan: Plan, titles: set[str]) -> bool:
+    return all(title not in plan.rejected and plan.final(title) in titles for title in pair)
+
+
+def _retitled(evidence: Evidence, plan: Plan) -> Evidence:
+    source, target = plan.final(evidence.source), plan.final(evidence.target)
+    if (source, target) == (evidence.source, evidence.target):
+        return evidence
+    return replace(evidence, source=source, target=target)
+
+
+def _link(pair: tuple[str, str], evidence: set[Evidence], link: Link | None) -> Link:
+    if link is not None and (link.a, link.b) == pair and evidence == set(link.evidence):
+        return link
+    return Link(a=pair[0], b=pair[1], evidence=sort_evidence(evidence))

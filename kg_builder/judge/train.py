@@ -1,0 +1,214 @@
+"""Training of the judge on written examples; the only file that needs scikit-learn.
+
+The examples are small invented wikis, a few dozen pages each: a topic's starting pages, pages near it and pages far
+from it, all written for Strokemap from general knowledge. They are judged as a crawl would judge them, path length by
+path length along the near pages. Only coefficients come from them. Two settings were chosen on real labelled pages
+(docs/evaluation.md): the threshold, and how far each feature of written examples is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, roc_auc_score
+
+from kg_builder.judge.base import Context
+from kg_builder.judge.features import FEATURES, measure
+from kg_builder.model import Candidate, Evidence, Page
+from kg_builder.wikitext import parse_page
+from strokemap.errors import InputMissing, JudgeMalformed
+from strokemap.model import LinearModel
+from strokemap.topic import Topic
+
+LABELS = ("starting", "near", "far")
+THRESHOLD = 0.35
+REGULARISATION = 0.03
+"""Strong: a few hundred short pages can't tell fine weights."""
+BELIEF: Mapping[str, float] = {"opening_alike": 0.5, "names_starting": 0.5, "links_to_starting": 0.5}
+"""Short written pages keep to their subject more than real ones do, so what their wording shows is believed by half."""
+PATH_LENGTH = 2
+PLACES = 6
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One page of an example wiki: a starting page of its topic, or one that is near it, or far from it."""
+
+    topic: str
+    label: str
+    title: str
+    other_names: tuple[str, ...] = ()
+    wikitext: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """The features of all judged examples, NaN where not measured."""
+
+    topics: NDArray[np.str_]
+    near: NDArray[np.bool_]
+    values: Floats
+
+
+def train_judge(examples_path: Path | None = None, *, extra: Sequence[Example] = ()) -> LinearModel:
+    """Train on the shipped examples, or those of a file, and ``extra`` ones; report what holding out each topic shows.
+
+    Deterministic: the same examples give the same model. Errors: InputMissing, JudgeMalformed.
+    """
+    examples = (*read_examples(examples_path), *extra)
+    table = _measure(examples)
+    held_out = np.zeros(len(table.near))
+    for topic in sorted(set(table.topics)):
+        rest, tested = table.topics != topic, table.topics == topic
+        fitted = _fit(table.values[rest], table.near[rest], trained_on="", report={})
+        held_out[tested] = [
+            fitted.score(dict(zip(fitted.features, row, strict=True))) for row in _filled(table, tested, fitted)
+        ]
+    return _fit(table.values, table.near, trained_on=_digest(examples), report=_report(table, held_out))
+
+
+def read_examples(path: Path | None = None) -> tuple[Example, ...]:
+    """Read the shipped examples, or those of a JSONL file. Errors: InputMissing, JudgeMalformed with file and line."""
+    try:
+        source = files("kg_builder.judge") / "examples.jsonl" if path is None else path
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputMissing(
+            f"The examples can't be read: {error.strerror or 'not readable'}.",
+            hint="Give a JSONL file with one page a line.",
+            where=str(path),
+        ) from None
+    except UnicodeDecodeError:
+        raise JudgeMalformed("The examples are not UTF-8 text.", hint="Save them as UTF-8.", where=str(path)) from None
+    return tuple(_read_example(line, where=f"{source.name}:{number}") for number, line in enumerate(lines, start=1))
+
+
+def _read_example(line: str, *, where: str) -> Example:
+    try:
+        fields = json.loads(line)
+        example = Example(**(fields | {"other_names": tuple(fields.get("other_names", ()))}))
+        if example.label not in LABELS or not all(isinstance(value, str) for value in (example.topic, example.title)):
+            raise ValueError
+        hash(example)
+    except (ValueError, TypeError, AttributeError):
+        raise JudgeMalformed(
+            "This line is not a training example.",
+            hint=f"Give topic, title, other_names, wikitext, and as label one of: {', '.join(LABELS)}.",
+            where=where,
+        ) from None
+    return example
+
+
+def _digest(examples: Sequence[Example]) -> str:
+    text = "\n".join(json.dumps(asdict(example), sort_keys=True) for example in examples)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _measure(examples: Sequence[Example]) -> _Table:
+    rows: list[tuple[str, bool, list[float]]] = []
+    for topic in sorted({example.topic for example in examples}):
+        labels = {example.title: example.label for example in examples if example.topic == topic}
+        pages = {
+            example.title: parse_page(example.title, example.wikitext, redirects=example.other_names)
+            for example in examples
+            if example.topic == topic
+        }
+        if not {"starting", "near", "far"} <= set(labels.values()):
+            raise JudgeMalformed(
+                f"The topic “{topic}” has no examples of each label.",
+                hint="Each topic needs starting, near and far pages.",
+                where=topic,
+            )
+        for candidates, context in _levels(topic, pages=pages, labels=labels):
+            for title, values in measure(candidates, context=context).items():
+                rows.append((topic, labels[title] == "near", [values.get(one.name, math.nan) for one in FEATURES]))
+    return _Table(
+        topics=np.array([topic for topic, _, _ in rows]),
+        near=np.array([near for _, near, _ in rows], dtype=np.bool_),
+        values=np.array([values for _, _, values in rows]),
+    )
+
+
+def _levels(
+    topic: str, *, pages: Mapping[str, Page], labels: Mapping[str, str]
+) -> Iterator[tuple[list[Candidate], Context]]:
+    """Give what a crawl with perfect judgements would judge, then what no near page links to."""
+    titles = {name: page.title for page in pages.values() for name in page.redirects} | {
+        title: title for title in pages
+    }
+    starting = sorted(title for title, label in labels.items() if label == "starting")
+    accepted, judged, linking = set(starting), set(starting), starting
+    for path_length in range(1, PATH_LENGTH + 2):
+        evidence: dict[str, list[Evidence]] = {}
+        for mention, source in ((mention, source) for source in linking for mention in pages[source].mentions):
+            target = titles.get(mention.target)
+            if target is not None and target not in judged:
+                found = Evidence(source=source, target=target, section=mention.section, sentence=mention.sentence)
+                evidence.setdefault(target, []).append(found)
+        reached = set(evidence) if path_length <= PATH_LENGTH else set(pages) - judged
+        candidates = [
+            Candidate(page=pages[title], path_length=path_length, evidence=tuple(evidence.get(title, ())))
+            for title in sorted(reached)
+        ]
+        context = Context(
+            topic=Topic(name=topic, starting_terms=tuple(starting), path_length=PATH_LENGTH),
+            starting=tuple(pages[title] for title in starting),
+            accepted=tuple(pages[title] for title in sorted(accepted)),
+        )
+        if candidates:
+            yield candidates, context
+        judged |= reached
+        linking = sorted(title for title in reached if labels[title] == "near")
+        accepted |= set(linking)
+
+
+def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Mapping[str, float]) -> LinearModel:
+    means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    scales = np.where(scales > 0, scales, 1.0)
+    belief = np.array([BELIEF.get(feature.name, 1.0) for feature in FEATURES])
+    fitted = LogisticRegression(C=REGULARISATION).fit(np.nan_to_num((values - means) / scales) * belief, near)
+    return LinearModel(
+        name="judge",
+        features=tuple(feature.name for feature in FEATURES),
+        coefficients=_rounded(fitted.coef_[0] * belief),
+        means=_rounded(means),
+        scales=_rounded(scales),
+        intercept=_rounded(fitted.intercept_)[0],
+        threshold=THRESHOLD,
+        trained_on=trained_on,
+        report=report,
+    )
+
+
+def _rounded(values: Floats) -> tuple[float, ...]:
+    return tuple(round(float(value), PLACES) for value in values)
+
+
+def _filled(table: _Table, chosen: NDArray[np.bool_], model: LinearModel) -> Floats:
+    values = table.values[chosen]
+    return np.where(np.isnan(values), np.array(model.means), values)
+
+
+def _report(table: _Table, scores: Floats) -> dict[str, float]:
+    """Measure the scores that each example got from a model that had not seen its topic."""
+    bins = np.minimum((scores * 10).astype(int), 9)
+    gaps = [abs(float(np.sum(scores[bins == one] - table.near[bins == one]))) for one in range(10)]
+    return {
+        "examples": float(len(scores)),
+        "near": float(np.sum(table.near)),
+        "topics": float(len(set(table.topics))),
+        "auc": round(float(roc_auc_score(table.near, scores)), 4),
+        "f1": round(float(f1_score(table.near, scores >= THRESHOLD)), 4),
+        "calibration_error": round(math.fsum(gaps) / len(scores), 4),
+    }

@@ -1,0 +1,95 @@
+"""How much a term says and what it leads to: specificity, and each term's PageRank vector. Pure.
+
+Specificity      log((terms + 1) / (neighbours + 1)) / log(terms + 1): 1 for a term without links, near 0 for one that
+                 is linked with all others.
+PageRank vector  v = (1 - DAMPING) · s + DAMPING · v · P, with P the link weights divided by each row's sum: where a
+                 reader ends who starts at s and stops before each step with probability 1 - DAMPING. Linear in s, so
+                 that several starting terms are a weighted sum of their vectors. A vector is cut to its KEPT largest
+                 entries of at least LEAST; each entry is right within CHANGE.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from strokemap.progress import Progress
+
+DAMPING = 0.5
+KEPT = 128
+LEAST = 1e-5
+CHANGE = 1e-5
+_DECIMALS = 7
+_BATCH = 64
+"""Vectors made at once; fewer reread the matrix too often, more fall out of the processor's cache."""
+
+
+class Vectors(NamedTuple):
+    """Truncated vectors row after row, largest entry first; row i is ``offsets[i]:offsets[i + 1]``."""
+
+    offsets: NDArray[np.int64]
+    terms: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+
+def specificities(degrees: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Give each term's specificity from its number of neighbours; the formula heads this file."""
+    terms = len(degrees)
+    exact: NDArray[np.float64] = np.log((terms + 1) / (degrees + 1)) / np.log(terms + 1)
+    return np.round(exact, 6).astype(np.float32)
+
+
+def vectors(
+    offsets: NDArray[np.int64], neighbours: NDArray[np.int32], weights: NDArray[np.float32], *, progress: Progress
+) -> Vectors:
+    """Give every term's truncated PageRank vector; neighbours and weights lie row after row, each link in both rows.
+
+    Takes about 7 minutes for 100,000 terms and 1.5 million links on two cores, seconds for 5,000.
+    """
+    size = len(offsets) - 1
+    links = sp.csr_array((weights.astype(np.float64), neighbours, offsets), shape=(size, size))
+    sums = links.sum(axis=1)
+    # A term without links keeps its reader: a step from it leads back to it.
+    step = sp.diags_array(1 / np.where(sums > 0, sums, 1)) @ links + sp.diags_array((sums == 0) * 1.0)
+    backwards = (DAMPING * step).T.tocsr().astype(np.float32)
+    rows: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+    # scipy lets go of the interpreter while it multiplies. Each batch is on its own, so threads change no result.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in pool.map(lambda first: _batch(backwards, first), range(0, size, _BATCH)):
+            rows.extend(batch)
+            progress("PageRank vectors", len(rows), size)
+    counts = np.array([0, *(len(terms) for terms, _ in rows)], dtype=np.int64)
+    empty = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
+    terms, entries = zip(*rows, empty, strict=True)
+    return Vectors(np.cumsum(counts), np.concatenate(terms), np.concatenate(entries))
+
+
+def _batch(backwards: sp.csr_array, first: int) -> list[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+    size = backwards.shape[0]
+    starts = np.arange(first, min(first + _BATCH, size))
+    columns = np.arange(len(starts))
+    now = np.zeros((size, len(starts)), dtype=np.float32)
+    now[starts, columns] = 1
+    change = 1.0
+    while change > CHANGE:
+        after = backwards @ now
+        after[starts, columns] += 1 - DAMPING
+        np.subtract(after, now, out=now)
+        now, change = after, max(float(now.max()), -float(now.min()))
+    return [_largest(vector) for vector in np.ascontiguousarray(now.T)]
+
+
+def _largest(vector: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    terms = np.flatnonzero(vector >= LEAST)
+    # Rounded before ranking: the last bits may depend on the machine, the order should not.
+    entries = np.round(vector[terms].astype(np.float64), _DECIMALS)
+    if len(terms) > KEPT:
+        large = entries >= np.partition(entries, -KEPT)[-KEPT]
+        terms, entries = terms[large], entries[large]
+    order = np.lexsort((terms, -entries))[:KEPT]
+    return terms[order].astype(np.int32), entries[order].astype(np.float32)

@@ -1,0 +1,296 @@
+"""Pages from a MediaWiki XML export or Wikipedia dump: streamed once into an index by title, then answered from it.
+
+The index lies under ``work``, named by the digest of the file's content, so that the same file is read through once
+however often it is crawled. It is a cache: deleting it loses nothing.
+"""
+
+from __future__ import annotations
+
+import bz2
+import fcntl
+import gzip
+import hashlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+from xml.parsers import expat
+
+from kg_builder.model import Page
+from kg_builder.sources.base import Fetched
+from kg_builder.titles import is_elsewhere, normalise_title
+from kg_builder.wikitext import parse_page, redirect_target
+from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed
+from strokemap.progress import Progress
+
+INDEX_FORMAT = 1
+LARGEST_PAGE = 32 * 2**20
+"""Characters. MediaWiki refuses pages of over 2 MB; a longer text is an attack or a broken file."""
+_CHUNK = 2**18
+_ROWS = 500
+_SCHEMA = """
+    CREATE TABLE pages (title TEXT PRIMARY KEY, redirect TEXT, body BLOB) WITHOUT ROWID;
+    CREATE INDEX pages_redirect ON pages (redirect) WHERE redirect IS NOT NULL;
+"""
+# UNION, not UNION ALL: a loop of redirects ends by itself.
+_NAMES = """
+    WITH RECURSIVE names (title) AS (
+        SELECT title FROM pages WHERE redirect = :title
+        UNION SELECT pages.title FROM pages JOIN names ON pages.redirect = names.title
+    ) SELECT title FROM names WHERE title <> :title ORDER BY title
+"""
+
+
+class XmlExport:
+    """A PageSource over one export file, plain, bz2 or gz. Any number of processes may read one index."""
+
+    def __init__(self, *, path: Path, index: sqlite3.Connection, edition: str, passes: int) -> None:
+        self._path = path
+        self._index = index
+        self._edition = edition
+        self._passes = passes
+
+    @classmethod
+    def open(cls, path: Path, *, work: Path, progress: Progress) -> XmlExport:
+        """Open an export, reading it through if its index is not there. Errors: InputMissing, SourceMalformed."""
+        edition = _digest_file(path)
+        target = work / "sources" / f"{edition}.{INDEX_FORMAT}.sqlite"
+        passes = 0
+        try:
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with _locked(target.parent / ".lock"):
+                    if not target.exists():
+                        passes = 1
+                        _build_index(path, target=target, progress=progress)
+        except (OSError, sqlite3.Error) as error:
+            raise HomeUnwritable(
+                f"The index of the export can't be kept: {error}.",
+                hint="Make room on the disk, or mend the folder's permissions.",
+                where=str(target.parent),
+            ) from None
+        index = sqlite3.connect(f"{target.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        return cls(path=path.absolute(), index=index, edition=edition, passes=passes)
+
+    @property
+    def name(self) -> str:
+        """Absolute path of the export."""
+        return str(self._path)
+
+    @property
+    def edition(self) -> str:
+        """SHA-256 of the file's content."""
+        return self._edition
+
+    @property
+    def requests(self) -> int:
+        """Passes over the file: none where its index was there."""
+        return self._passes
+
+    def fetch(self, titles: Sequence[str]) -> Fetched:
+        """Read pages by title, following chains of redirects; a loop leads nowhere."""
+        try:
+            resolved = {title: self._resolve(normalise_title(title)) for title in titles}
+            found = sorted({title for title in resolved.values() if title is not None})
+            pages = tuple(self._read(title) for title in found)
+        except (sqlite3.DatabaseError, zlib.error):
+            raise SourceMalformed(
+                "The index made of the export is damaged.",
+                hint=f"Delete the files named {self._edition[:8]}… and try again: it is made anew.",
+                where="work/sources",
+            ) from None
+        return Fetched(pages=pages, resolved=resolved, failed={})
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+    def _read(self, title: str) -> Page:
+        (body,) = self._index.execute("SELECT body FROM pages WHERE title = ?", (title,)).fetchone()
+        names = [name for (name,) in self._index.execute(_NAMES, {"title": title})]
+        return parse_page(title, zlib.decompress(body).decode(), redirects=names)
+
+    def _resolve(self, title: str) -> str | None:
+        seen: set[str] = set()
+        while title not in seen:
+            seen.add(title)
+            row = self._index.execute("SELECT redirect FROM pages WHERE title = ?", (title,)).fetchone()
+            if row is None:
+                return None
+            if row[0] is None:
+                return title
+            title = row[0]
+        return None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _digest_file(path: Path) -> str:
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise InputMissing(
+            f"The export can't be read: {error.strerror or 'not readable'}.",
+            hint="Give an XML export file of MediaWiki: plain, .bz2 or .gz.",
+            where=str(path),
+        ) from None
+
+
+def _build_index(path: Path, *, target: Path, progress: Progress) -> None:
+    """Make the index under another name and rename it: what is there under its own name is whole."""
+    partial = target.with_suffix(".partial")
+    # Whoever left this behind was killed: the lock is ours.
+    partial.unlink(missing_ok=True)
+    index = sqlite3.connect(partial, isolation_level=None)
+    try:
+        index.execute("PRAGMA journal_mode = OFF")
+        index.execute("PRAGMA synchronous = OFF")
+        index.executescript(_SCHEMA)
+        index.execute("BEGIN")
+        count = 0
+        for rows in _batches(path):
+            index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+            count += len(rows)
+            progress("reading the export", count, None)
+        index.execute("COMMIT")
+        index.close()
+        with partial.open("rb") as handle:
+            os.fsync(handle.fileno())
+        partial.replace(target)
+    finally:
+        index.close()
+        partial.unlink(missing_ok=True)
+
+
+_Row = tuple[str, str | None, bytes | None]
+
+
+def _batches(path: Path) -> Iterator[list[_Row]]:
+    """Give the file's pages in batches; memory stays bounded by a batch and a chunk of the file."""
+    reader = _Reader(path=path)
+    try:
+        with _decompressed(path) as stream:
+            while chunk := stream.read(_CHUNK):
+                reader.feed(chunk)
+                if len(reader.rows) >= _ROWS:
+                    yield reader.take()
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise _malformed("The export is cut off or damaged", path=path, line=reader.line) from None
+    except OSError as error:
+        # bz2 reports damage as an OSError without a number; a disk that fails has one.
+        reason = error.strerror or "its compressed data are damaged"
+        raise _malformed(f"The export can't be read to its end: {reason}", path=path, line=reader.line) from None
+    reader.finish()
+    yield reader.take()
+
+
+def _decompressed(path: Path) -> BinaryIO:
+    with path.open("rb") as handle:
+        magic = handle.read(6)
+    if magic.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.open(path))
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.open(path))
+    if magic.startswith((b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        raise _malformed("This kind of compression can't be read", path=path, line=0)
+    return path.open("rb")
+
+
+def _malformed(message: str, *, path: Path, line: int) -> SourceMalformed:
+    return SourceMalformed(
+        f"{message}.",
+        hint="Give a whole XML export of MediaWiki (plain, .bz2 or .gz); download it again if it was cut off.",
+        where=f"{path}:{line}" if line else str(path),
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The state of one pass: the element read, the page it belongs to, the rows finished."""
+
+    path: Path
+    rows: list[_Row] = field(default_factory=list)
+    _parser: expat.XMLParserType = field(init=False)
+    _open: list[str] = field(default_factory=list)
+    _text: list[str] = field(default_factory=list)
+    _length: int = 0
+    _page: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+        self._parser.StartDoctypeDeclHandler = self._refuse_doctype
+
+    @property
+    def line(self) -> int:
+        """The line of the XML text that is being read."""
+        return self._parser.CurrentLineNumber
+
+    def feed(self, chunk: bytes, *, last: bool = False) -> None:
+        """Read on."""
+        try:
+            self._parser.Parse(chunk, last)
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else "unknown encoding"
+            raise _malformed(f"The export is not well-formed XML: {reason}", path=self.path, line=self.line) from None
+
+    def finish(self) -> None:
+        """Say that the file has ended."""
+        self.feed(b"", last=True)
+
+    def take(self) -> list[_Row]:
+        """Give the rows finished so far, once."""
+        rows, self.rows = self.rows, []
+        return rows
+
+    def _refuse_doctype(self, *_: object) -> None:
+        # Entities can blow a kilobyte up to gigabytes; MediaWiki never writes any.
+        raise _malformed("The export has a document type declaration", path=self.path, line=self.line)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        namespace, _, name = tag.rpartition(" ")
+        if not self._open and not (name == "mediawiki" and "mediawiki.org/xml/export-" in namespace):
+            raise _malformed("The file is XML, but no export of MediaWiki", path=self.path, line=self.line)
+        self._open.append(name)
+        self._text, self._length = [], 0
+        if name == "page":
+            self._page = {}
+        elif name == "redirect":
+            self._page["redirect"] = attributes.get("title", "")
+
+    def _characters(self, data: str) -> None:
+        if self._open and self._open[-1] in ("title", "ns", "text"):
+            self._length += len(data)
+            if self._length > LARGEST_PAGE:
+                raise _malformed("A page is larger than MediaWiki allows", path=self.path, line=self.line)
+            self._text.append(data)
+
+    def _end(self, _tag: str) -> None:
+        name = self._open.pop()
+        parent = self._open[-1] if self._open else ""
+        if (parent, name) in (("page", "title"), ("page", "ns"), ("revision", "text")):
+            # Of several revisions the last one written counts: exports list them oldest first.
+            self._page[name] = "".join(self._text)
+        elif name == "page":
+            self._finish_page()
+
+    def _finish_page(self) -> None:
+        title, wikitext = normalise_title(self._page.get("title", "")), self._page.get("text", "")
+        elsewhere = self._page["ns"].strip() != "0" if "ns" in self._page else is_elsewhere(title)
+        if not title or elsewhere:
+            return
+        target = normalise_title(self._page.get("redirect", "")) or redirect_target(wikitext)
+        self.rows.append((title, target, None) if target else (title, None, zlib.compress(wikitext.encode(), 1)))

@@ -1,0 +1,318 @@
+"""The embedded map store: builds, publications and decisions in one SQLite file.
+
+What a method changed is on the disk when it returns. Each call has a connection of its own, so any number of threads
+and processes may use one file; readers never wait for a writer (WAL), writers wait for each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kg_builder.model import Build, Decision, Digest, PageText
+from kg_builder.stores.base import BuildSummary, TermView
+from kg_builder.stores.rows import (
+    blob_to_sections,
+    evidence_to_json,
+    json_to_made,
+    json_to_topic,
+    made_to_json,
+    row_to_decision,
+    row_to_link,
+    row_to_term,
+    sections_to_blob,
+    term_to_row,
+    topic_to_json,
+)
+from strokemap.errors import BuildUnknown, FormatUnknown, MapStoreUnreachable, MapTermUnknown
+from strokemap.progress import Progress
+
+APPLICATION = 0x53_4D_4D_50
+"""Says in the file's header that it is a map store of Strokemap."""
+KEPT = 3
+"""Builds kept of each topic, besides the published one and the one that a rollback leads to."""
+WAIT_SECONDS = 30.0
+
+
+class SqliteMapStore:
+    """A MapStore in one file. Errors of every method: MapStoreUnreachable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._connection(make=True) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            _migrate(db, path=path)
+
+    def write(self, build: Build, *, texts: Iterable[PageText], progress: Progress) -> None:
+        """Store a build in one transaction, then drop the oldest builds that nobody may need."""
+        with self._transaction() as db:
+            if db.execute("SELECT 1 FROM builds WHERE digest = ?", (build.digest,)).fetchone():
+                return
+            counts = (len(build.terms), len(build.links))
+            row = (build.digest, build.topic.name, topic_to_json(build.topic), made_to_json(build.made), *counts)
+            cursor = db.execute(
+                "INSERT INTO builds (digest, topic_name, topic, made, terms, links) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+            number = cursor.lastrowid
+            ids = {term.title: index for index, term in enumerate(build.terms)}
+            total = len(build.terms) + len(build.links)
+            db.executemany(
+                "INSERT INTO terms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ((number, ids[term.title], *term_to_row(term)) for term in build.terms),
+            )
+            progress("storing the build", len(build.terms), total)
+            db.executemany(
+                "INSERT INTO links VALUES (?, ?, ?, ?)",
+                ((number, ids[link.a], ids[link.b], evidence_to_json(link.evidence)) for link in build.links),
+            )
+            progress("storing the build", total, total)
+            db.executemany(
+                "INSERT INTO texts VALUES (?, ?, ?)",
+                ((number, ids[text.title], sections_to_blob(text.sections)) for text in texts if text.title in ids),
+            )
+            _prune(db, topic=build.topic.name)
+
+    def read(self, digest: Digest) -> Build:
+        """Give a build back, equal to what was written."""
+        with self._connection() as db:
+            number, topic, made = _build_row(db, digest)
+            terms = tuple(row_to_term(row[1:]) for row in db.execute(_TERMS + " ORDER BY id", (number,)))
+            links = db.execute("SELECT a, b, evidence FROM links WHERE build = ? ORDER BY a, b", (number,))
+            return Build(
+                digest=digest,
+                topic=json_to_topic(topic),
+                terms=terms,
+                links=tuple(row_to_link(terms[a].title, terms[b].title, evidence) for a, b, evidence in links),
+                made=json_to_made(made),
+            )
+
+    def texts(self, digest: Digest) -> Iterator[PageText]:
+        """Give the texts of a build's terms in order of title; other calls may go between."""
+        with self._connection() as db:
+            number, *_ = _build_row(db, digest)
+            query = (
+                "SELECT terms.title, texts.sections FROM texts JOIN terms USING (build, id) WHERE build = ? ORDER BY id"
+            )
+            for title, blob in db.execute(query, (number,)):
+                yield PageText(title=title, sections=blob_to_sections(blob))
+
+    def builds(self) -> tuple[BuildSummary, ...]:
+        """List the builds, newest first."""
+        with self._connection() as db:
+            published = {digest for (digest,) in db.execute(_PUBLISHED)}
+            query = "SELECT digest, topic_name, terms, links, made FROM builds ORDER BY number DESC"
+            return tuple(
+                BuildSummary(
+                    digest=Digest(digest),
+                    topic=topic,
+                    terms=terms,
+                    links=links,
+                    made=json_to_made(made),
+                    published=digest in published,
+                )
+                for digest, topic, terms, links, made in db.execute(query)
+            )
+
+    def publish(self, digest: Digest) -> None:
+        """Make this build its topic's published one; the published one again changes nothing."""
+        with self._transaction() as db:
+            number, *_ = _build_row(db, digest)
+            (topic,) = db.execute("SELECT topic_name FROM builds WHERE number = ?", (number,)).fetchone()
+            current = _published(db, topic)
+            if not current or current[0] != digest:
+                db.execute("INSERT INTO publications (topic_name, build) VALUES (?, ?)", (topic, number))
+
+    def published(self, topic: str) -> Digest | None:
+        """Give a topic's published build."""
+        with self._connection() as db:
+            stack = _published(db, topic)
+        return stack[0] if stack else None
+
+    def rollback(self, topic: str) -> Digest:
+        """Take the last publication back, so that the one before holds again."""
+        with self._transaction() as db:
+            stack = _published(db, topic)
+            if len(stack) < 2:
+                raise BuildUnknown(
+                    f"There is no build of “{topic}” that was published before.",
+                    hint="`strokemap builds list` shows the builds; publish one of them.",
+                    where=topic,
+                )
+            db.execute(
+                "DELETE FROM publications WHERE number = (SELECT max(number) FROM publications WHERE topic_name = ?)",
+                (topic,),
+            )
+            return stack[1]
+
+    def decide(self, decision: Decision) -> Decision:
+        """Append a decision and give it back with its number."""
+        row = (decision.action, decision.term, decision.value, decision.who, decision.why, decision.at.isoformat())
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO decisions (action, term, value, who, why, at) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+            return row_to_decision((cursor.lastrowid, *row))
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Give all decisions, oldest first."""
+        with self._connection() as db:
+            query = "SELECT number, action, term, value, who, why, at FROM decisions ORDER BY number"
+            return tuple(row_to_decision(row) for row in db.execute(query))
+
+    def term(self, digest: Digest, title: str) -> TermView:
+        """Look one term up with its links."""
+        with self._connection() as db:
+            number, *_ = _build_row(db, digest)
+            row = db.execute(_TERMS + " AND title = ?", (number, title)).fetchone()
+            if row is None:
+                raise MapTermUnknown(
+                    f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
+                )
+            query = """
+                SELECT a.title, b.title, evidence FROM links
+                JOIN terms AS a ON a.build = links.build AND a.id = links.a
+                JOIN terms AS b ON b.build = links.build AND b.id = links.b
+                WHERE links.build = :build AND (links.a = :term OR links.b = :term) ORDER BY links.a, links.b
+            """
+            links = tuple(row_to_link(*found) for found in db.execute(query, {"build": number, "term": row[0]}))
+            return TermView(term=row_to_term(row[1:]), links=links)
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    @contextlib.contextmanager
+    def _connection(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+        """Connect for one call; whatever SQLite reports, the caller hears that the store is out of reach."""
+        try:
+            if make:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("PRAGMA foreign_keys = ON")
+                yield db
+        except (sqlite3.Error, OSError) as error:
+            raise MapStoreUnreachable(
+                f"The map store can't be used: {error}.",
+                hint="Check the setting map_store, the file's permissions and the room on the disk; else restore it.",
+                where=str(self._path),
+            ) from None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connection() as db:
+            db.execute("BEGIN IMMEDIATE")
+            with db:
+                yield db
+
+
+_TERMS = """
+    SELECT id, title, other_names, path_length, relevance, reasons, codes, summary, content_hash FROM terms
+    WHERE build = ?
+"""
+# The stack of each topic: a publication puts one on top, a rollback takes it off.
+_PUBLISHED = """
+    SELECT builds.digest FROM builds JOIN publications ON publications.build = builds.number
+    WHERE publications.number IN (SELECT max(number) FROM publications GROUP BY topic_name)
+"""
+
+
+def _build_row(db: sqlite3.Connection, digest: Digest) -> tuple[int, str, str]:
+    row = db.execute("SELECT number, topic, made FROM builds WHERE digest = ?", (digest,)).fetchone()
+    if row is None:
+        raise BuildUnknown(
+            "The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest
+        )
+    return int(row[0]), str(row[1]), str(row[2])
+
+
+def _published(db: sqlite3.Connection, topic: str) -> list[Digest]:
+    """Give what is published and what a rollback would lead to."""
+    query = """
+        SELECT builds.digest FROM publications JOIN builds ON builds.number = publications.build
+        WHERE publications.topic_name = ? ORDER BY publications.number DESC LIMIT 2
+    """
+    return [Digest(digest) for (digest,) in db.execute(query, (topic,))]
+
+
+def _prune(db: sqlite3.Connection, *, topic: str) -> None:
+    needed = [digest for (digest,) in db.execute(_PUBLISHED)] + _published(db, topic)
+    db.execute(
+        """
+        DELETE FROM builds WHERE topic_name = :topic
+        AND digest NOT IN (SELECT value FROM json_each(:needed))
+        AND number NOT IN (SELECT number FROM builds WHERE topic_name = :topic ORDER BY number DESC LIMIT :kept)
+        """,
+        {"topic": topic, "needed": json.dumps(needed), "kept": KEPT},
+    )
+
+
+def _migrate(db: sqlite3.Connection, *, path: Path) -> None:
+    """Bring the file to the newest format: each step and the note that it was done commit together."""
+    (application,), (format_,) = (
+        db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+    )
+    ours = application == APPLICATION or (application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone())
+    if not ours or format_ > len(_STEPS):
+        raise FormatUnknown(
+            "This file is no map store of this version of Strokemap.",
+            hint=f"This version knows formats up to {len(_STEPS)}: use a newer one, or another file.",
+            where=str(path),
+        )
+    for number in range(format_ + 1, len(_STEPS) + 1):
+        db.execute("BEGIN IMMEDIATE")
+        with db:
+            # Another process may have been first while this one waited for the lock.
+            if db.execute("PRAGMA user_version").fetchone()[0] < number:
+                for statement in _STEPS[number - 1]:
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION}")
+                db.execute(f"PRAGMA user_version = {number}")
+
+
+_STEP_1 = (
+    """
+    CREATE TABLE builds (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE, topic_name TEXT NOT NULL,
+        topic TEXT NOT NULL, made TEXT NOT NULL, terms INTEGER NOT NULL, links INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE terms (
+        build INTEGER NOT NULL REFERENCES builds ON DELETE CASCADE, id INTEGER NOT NULL, title TEXT NOT NULL,
+        other_names TEXT NOT NULL, path_length INTEGER NOT NULL, relevance REAL NOT NULL, reasons TEXT NOT NULL,
+        codes TEXT NOT NULL, summary TEXT NOT NULL, content_hash TEXT NOT NULL,
+        PRIMARY KEY (build, id), UNIQUE (build, title)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE links (
+        build INTEGER NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL CHECK (a < b), evidence TEXT NOT NULL,
+        PRIMARY KEY (build, a, b),
+        FOREIGN KEY (build, a) REFERENCES terms (build, id) ON DELETE CASCADE,
+        FOREIGN KEY (build, b) REFERENCES terms (build, id) ON DELETE CASCADE
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX links_b ON links (build, b)",
+    """
+    CREATE TABLE texts (
+        build INTEGER NOT NULL, id INTEGER NOT NULL, sections BLOB NOT NULL, PRIMARY KEY (build, id),
+        FOREIGN KEY (build, id) REFERENCES terms (build, id) ON DELETE CASCADE
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE publications (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, topic_name TEXT NOT NULL,
+        build INTEGER NOT NULL REFERENCES builds (number) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE decisions (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, action TEXT NOT NULL, term TEXT NOT NULL, value TEXT NOT NULL,
+        who TEXT NOT NULL, why TEXT NOT NULL, at TEXT NOT NULL
+    )
+    """,
+)
+_STEPS = (_STEP_1,)

@@ -1,0 +1,54 @@
+"""What can be read: one article, from the library or from a page of the map, and the words allowed in its fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import cast
+
+KINDS = ("understand", "do", "prevent", "care", "after-care", "caregiver")
+STAGES = ("at risk", "acute", "early", "late", "life after")
+"""No stroke yet · days 0-7 · day 8 to 3 months · 3 to 12 months · later."""
+LIBRARY = "lib:"
+WIKI = "wiki:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One thing to read. Fields that nobody filled are empty."""
+
+    id: str
+    """``lib:<id>`` for an imported article, ``wiki:<title>#<section>`` for a section of a page of the map."""
+    title: str
+    text: str
+    url: str = ""
+    source: str = ""
+    kind: str = ""
+    audience: str = ""
+    stage: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    """Titles of terms that a person named as what it is about."""
+    synonyms: tuple[str, ...] = ()
+    focus: str = ""
+    language: str = ""
+    date: str = ""
+    licence: str = ""
+    reading_grade: float | None = None
+
+    @property
+    def section(self) -> str:
+        """Give the heading of a page's section, or the empty string."""
+        return self.id.partition("#")[2] if self.id.startswith(WIKI) else ""
+
+
+def format_article(article: Article) -> str:
+    """Write an article as one line of JSON, the same for equal articles."""
+    return json.dumps(asdict(article), ensure_ascii=False, sort_keys=True)
+
+
+def parse_article(text: str) -> Article:
+    """Read what ``format_article`` wrote."""
+    fields = cast(Mapping[str, object], json.loads(text))
+    # JSON has lists only; the fields that hold several values are tuples.
+    return Article(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})  # type: ignore[arg-type]

@@ -1,0 +1,182 @@
+"""Linked terms → the expansion: few more terms at low weights, each with the reason it is there.
+
+Other names   the linked terms themselves, to be found under their titles and other names: OWN_NAMES each
+Neighbours    what lies nearest to all of them together: the sum of their stored PageRank vectors, each weighted by its
+              term's specificity, times the root of their own (what is linked with all is near all); at most
+              MOST_NEIGHBOURS, from NEIGHBOUR down in proportion to nearness
+By hand       what the reader added: OWN_NAMES each
+
+Own words weigh 1 each, and all neighbours together at most NEIGHBOURS_SHARE of that, so that the own words dominate.
+Clinicians get the technical names first, patients the everyday ones, and no abbreviations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from kg_builder.projection import Projection, Step, TermId
+from search.linker import Linked
+from search.query import Audience
+from search.reading import syllables
+from strokemap.text import is_abbreviation, name_key, words
+
+OWN_NAMES = 0.5
+NEIGHBOUR = 0.25
+MOST_NEIGHBOURS = 5
+LEAST_NEARNESS = 0.2
+"""A neighbour less near than this share of the nearest one is left out."""
+NEIGHBOURS_SHARE = 0.3
+MOST_NAMES = 3
+LONGEST_PATH = 3
+_SHORTEST_ABBREVIATION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What the reader decided by hand: terms to add and terms to leave out."""
+
+    added: tuple[TermId, ...] = ()
+    left_out: tuple[TermId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpandedTerm:
+    """A term added to a query. ``names`` are the phrases to look for, the title first."""
+
+    term: str
+    weight: float
+    reason: str
+    path: tuple[Step, ...] = ()
+    """From a linked term to this one; empty for other names, and where the map has no short path."""
+    names: tuple[str, ...]
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expansion:
+    """The weighted terms added to a query, heaviest first, or none and why."""
+
+    terms: tuple[ExpandedTerm, ...] = ()
+    why_none: str = ""
+    specificity: float = 0.0
+    """The mean over the linked terms; the gate's business."""
+
+
+def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Projection) -> Expansion:
+    """Give the expansion of the linked terms and of those added by hand; without any of them it is empty."""
+    by_hand = expand_by_hand(chosen, audience=audience, projection=projection).terms
+    banned = {*chosen.left_out, *chosen.added, *_ids(linked.excluded_terms, projection=projection)}
+    surfaces = {item.term: item.surface for item in reversed(linked.terms)}
+    starts = [term for term in _ids([item.term for item in linked.terms], projection=projection) if term not in banned]
+    if not starts:
+        return Expansion(terms=by_hand, why_none="The query names no term of the map.")
+    own = [
+        ExpandedTerm(
+            term=projection.titles[start],
+            weight=OWN_NAMES,
+            reason=f"other names of {projection.titles[start]}",
+            names=names,
+        )
+        for start in starts
+        if (names := _names(start, audience=audience, projection=projection, said=surfaces[projection.titles[start]]))
+    ]
+    found = _neighbours(starts, banned=banned, projection=projection)
+    near = [
+        ExpandedTerm(
+            term=projection.titles[term],
+            weight=weight,
+            reason=_near(projection.titles[start], surfaces[projection.titles[start]], audience=audience),
+            path=projection.path(start, term, longest=LONGEST_PATH),
+            names=_names(term, audience=audience, projection=projection),
+        )
+        for term, weight, start in found
+    ]
+    near = _limit(near, own_words=sum(len(words(term.surface)) for term in linked.terms) + len(linked.unlinked))
+    mean = sum(projection.specificity(start) for start in starts) / len(starts)
+    together = sorted((*by_hand, *own, *near), key=lambda term: (-term.weight, term.term))
+    return Expansion(terms=tuple(together), specificity=mean)
+
+
+def expand_by_hand(chosen: Chosen, *, audience: Audience, projection: Projection) -> Expansion:
+    """Give just the terms that the reader added."""
+    terms = tuple(
+        ExpandedTerm(
+            term=projection.titles[term],
+            weight=OWN_NAMES,
+            reason="added by hand",
+            names=_names(term, audience=audience, projection=projection),
+            by_hand=True,
+        )
+        for term in chosen.added
+        if term not in chosen.left_out
+    )
+    return Expansion(terms=terms, why_none="" if terms else "Expansion is switched off.")
+
+
+def _ids(titles: Sequence[str], *, projection: Projection) -> list[TermId]:
+    found = (projection.term(title) for title in dict.fromkeys(titles))
+    return [term for term in found if term is not None]
+
+
+def _neighbours(
+    starts: Sequence[TermId], *, banned: set[TermId], projection: Projection
+) -> Iterator[tuple[TermId, float, TermId]]:
+    """Give the nearest terms with their weights, each with the start that it owes most to."""
+    total: dict[TermId, float] = defaultdict(float)
+    strongest: dict[TermId, tuple[float, TermId]] = {}
+    for start in starts:
+        near, weights = projection.vector(start)
+        specificity = projection.specificity(start)
+        for index, weight in zip(near.tolist(), weights.tolist(), strict=True):
+            term, part = TermId(index), weight * specificity
+            total[term] += part
+            strongest[term] = max(strongest.get(term, (0.0, start)), (part, start), key=lambda pair: pair[0])
+    ranked = sorted(
+        (-value * math.sqrt(projection.specificity(term)), term)
+        for term, value in total.items()
+        if term not in banned and term not in starts
+    )[:MOST_NEIGHBOURS]
+    for negative, term in ranked:
+        if -negative <= 0 or negative > LEAST_NEARNESS * ranked[0][0]:
+            break
+        yield term, NEIGHBOUR * negative / ranked[0][0], strongest[term][1]
+
+
+def _limit(near: Sequence[ExpandedTerm], *, own_words: int) -> list[ExpandedTerm]:
+    total = sum(term.weight for term in near)
+    scale = min(1.0, NEIGHBOURS_SHARE * own_words / total) if total else 1.0
+    return [replace(term, weight=round(term.weight * scale, 6)) for term in near]
+
+
+def _near(title: str, surface: str, *, audience: Audience) -> str:
+    # A patient's own word for the term is the one that they know.
+    return f"often goes with {surface}" if audience == "patient" else f"near {title} in the map"
+
+
+def _names(term: TermId, *, audience: Audience, projection: Projection, said: str = "") -> tuple[str, ...]:
+    """Give the title and the fittest other names, without what the query says already."""
+    title = projection.titles[term]
+    # Spellings that fold to one key would look for the same words twice.
+    others = {key: name for name in reversed(projection.other_names(term)) if (key := name_key(name))}
+    for known in (title, said):
+        others.pop(name_key(known), None)
+    usable = [name for name in others.values() if _usable(name, audience=audience)]
+    plain_first = sorted(usable, key=lambda name: (_difficulty(name), name))
+    first = (title,) if name_key(title) != name_key(said) else ()
+    return (*first, *(plain_first if audience == "patient" else plain_first[::-1]))[:MOST_NAMES]
+
+
+def _usable(name: str, *, audience: Audience) -> bool:
+    if is_abbreviation(name):
+        # Two letters mean too many things ("PT"), and the index knows no case.
+        return audience == "clinician" and len(name) >= _SHORTEST_ABBREVIATION
+    return True
+
+
+def _difficulty(name: str) -> float:
+    """Give how technical a name is: the mean syllables of its words; abbreviations are the most technical."""
+    parts = words(name)
+    return 9.0 if is_abbreviation(name) else sum(syllables(part) for part in parts) / max(1, len(parts))

@@ -1,0 +1,253 @@
+"""The library: imported articles and a curator's corrections, kept in one SQLite file.
+
+A correction outlives the next import of the same article. An import is one transaction: whole or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from search.article import KINDS, STAGES, Article, format_article, parse_article
+from search.lines import NoArticle, json_lines, read_article, whole_characters
+from search.query import AUDIENCES
+from strokemap.errors import ArticlesMalformed, ArticleUnknown, CorrectionInvalid, FormatUnknown, HomeUnwritable
+
+FORMAT = 1
+_FILE = "library.db"
+_WAIT_SECONDS = 30.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS articles (id TEXT PRIMARY KEY, content TEXT NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS corrections (id TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (id, field)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The articles of one folder, open for reading and writing. Every method is one transaction."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> Library:
+        """Open a library, making it if it is not there. Errors: HomeUnwritable, FormatUnknown."""
+        library = cls(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with library._database() as database:
+                found = database.execute("PRAGMA user_version").fetchone()[0]
+                if found > FORMAT:
+                    raise FormatUnknown(
+                        "The library was written by a newer version of Strokemap.",
+                        hint="Use that version.",
+                        where=str(folder / _FILE),
+                    )
+                # Tables first: a crash in between only repeats this.
+                for statement in _TABLES.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {FORMAT}")
+        except OSError:
+            raise library._unusable() from None
+        return library
+
+    def __len__(self) -> int:
+        with self._database() as database:
+            return int(database.execute("SELECT count(*) FROM articles").fetchone()[0])
+
+    def articles(self) -> Iterator[Article]:
+        """Give all articles in order of id, corrected."""
+        with self._database() as database:
+            corrections: dict[str, list[tuple[str, str]]] = {}
+            for id, field, value in database.execute("SELECT id, field, value FROM corrections ORDER BY id, field"):
+                corrections.setdefault(id, []).append((field, value))
+            for id, content in database.execute("SELECT id, content FROM articles ORDER BY id"):
+                yield _corrected(parse_article(content), corrections.get(id, []))
+
+    def get(self, id: str) -> Article:
+        """Give one article, corrected. Errors: ArticleUnknown."""
+        with self._database() as database:
+            row = database.execute("SELECT content FROM articles WHERE id = ?", [id]).fetchone()
+            if row is None:
+                raise unknown_article(id)
+            made = database.execute("SELECT field, value FROM corrections WHERE id = ? ORDER BY field", [id]).fetchall()
+        return _corrected(parse_article(row[0]), made)
+
+    def add(self, articles: Iterator[Article]) -> tuple[int, int]:
+        """Keep articles; give how many are new or changed, and how many were here already. Durable on return."""
+        changed = unchanged = 0
+        with self._database() as database:
+            for article in articles:
+                content = format_article(article)
+                digest = hashlib.sha256(content.encode()).hexdigest()
+                found = database.execute("SELECT hash FROM articles WHERE id = ?", [article.id]).fetchone()
+                if found is not None and found[0] == digest:
+                    unchanged += 1
+                    continue
+                database.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?)", [article.id, content, digest])
+                changed += 1
+        return changed, unchanged
+
+    def correct(self, id: str, field: str, value: str) -> Article:
+        """Correct one field for good; several values are parted by “;”. Errors: ArticleUnknown, CorrectionInvalid."""
+        if field not in _READ:
+            raise CorrectionInvalid(
+                "An article has no such field to correct.", hint=f"Give one of: {', '.join(_READ)}.", where="field"
+            )
+        value = whole_characters(value)
+        corrected = replace(self.get(id), **{field: _READ[field](value)})  # type: ignore[arg-type]
+        with self._database() as database:
+            database.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", [id, field, value])
+        return corrected
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all articles and corrections: the same content in any order of arrival has the same digest."""
+        running = hashlib.sha256()
+        with self._database() as database:
+            for row in database.execute("SELECT id, hash FROM articles ORDER BY id"):
+                running.update(json.dumps(row).encode())
+            for row in database.execute("SELECT id, field, value FROM corrections ORDER BY id, field"):
+                running.update(json.dumps(row).encode())
+        return running.hexdigest()
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        try:
+            # The second `database` is the transaction: what a killed import had not committed is rolled back.
+            with closing(sqlite3.connect(self.folder / _FILE, timeout=_WAIT_SECONDS)) as database, database:
+                yield database
+        except sqlite3.Error:
+            raise self._unusable() from None
+
+    def _unusable(self) -> HomeUnwritable:
+        return HomeUnwritable(
+            "The library can't be read or written.",
+            hint="Check the disk and the folder's permissions, and that no other import runs.",
+            where=str(self.folder / _FILE),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A line that was not taken, counted from 1, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What became of the lines of one file: imported + unchanged + refused are all that are not blank."""
+
+    imported: int
+    unchanged: int
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads lines, collecting those refused and the ids seen."""
+
+    refused: list[Refused] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def articles(self, path: Path) -> Iterator[Article]:
+        for number, line in json_lines(path, malformed=ArticlesMalformed):
+            try:
+                article = read_article(line)
+                if (before := self.seen.setdefault(article.id, number)) != number:
+                    raise NoArticle(f"the id stands in line {before} already")
+            except NoArticle as reason:
+                self.refused.append(Refused(line=number, reason=str(reason)))
+            else:
+                yield article
+
+
+def import_articles(path: Path, *, library: Library) -> ImportReport:
+    """Add a file's articles to the library in one transaction; the same file again changes nothing.
+
+    Unknown fields are passed over. A file of which no line is an article is an error, and leaves the library as it was.
+    Errors: InputMissing, ArticlesMalformed.
+    """
+    reader = _Reader()
+    imported, unchanged = library.add(reader.articles(path))
+    if not imported + unchanged:
+        first = reader.refused[0] if reader.refused else None
+        raise ArticlesMalformed(
+            f"No line of the file is an article: {first.reason if first else 'it is empty'}.",
+            hint="Give JSONL: one object a line, with at least id, title and text.",
+            where=f"{path}:{first.line}" if first else str(path),
+        )
+    return ImportReport(imported=imported, unchanged=unchanged, refused=tuple(reader.refused))
+
+
+def unknown_article(id: str) -> ArticleUnknown:
+    """Make the error for an id that names nothing."""
+    return ArticleUnknown(
+        "There is no article with this id.", hint="Ids look like lib:… or wiki:Stroke#Signs.", where=id[:200]
+    )
+
+
+def _corrected(article: Article, corrections: list[tuple[str, str]]) -> Article:
+    if not corrections:
+        return article
+    return replace(article, **{field: _READ[field](value) for field, value in corrections})  # type: ignore[arg-type]
+
+
+def _some_text(value: str) -> str:
+    if not value.strip():
+        raise CorrectionInvalid("An article needs a title.", hint="Give a few words.", where="value")
+    return value.strip()
+
+
+def _several(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(";") if part.strip())
+
+
+def _grade(value: str) -> float:
+    try:
+        grade = float(value)
+    except ValueError:
+        grade = -1.0
+    if not 0 <= grade <= 30:
+        raise CorrectionInvalid("A reading grade is a number from 0 to 30.", hint="Give 6.", where="value")
+    return grade
+
+
+def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value and value not in allowed:
+            raise CorrectionInvalid("No such value.", hint=f"Give one of: {', '.join(allowed)}.", where="value")
+        return value
+
+    return read
+
+
+def _stages(value: str) -> tuple[str, ...]:
+    for stage in (stages := _several(value)):
+        _one_of(STAGES)(stage)
+    return stages
+
+
+_READ: dict[str, Callable[[str], object]] = {
+    "title": _some_text,
+    "url": str.strip,
+    "source": str.strip,
+    "kind": _one_of(KINDS),
+    "audience": _one_of(AUDIENCES),
+    "stage": _stages,
+    "subjects": _several,
+    "synonyms": _several,
+    "focus": str.strip,
+    "language": str.strip,
+    "date": str.strip,
+    "licence": str.strip,
+    "reading_grade": _grade,
+}
+"""How a corrected value is read, by field."""

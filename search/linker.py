@@ -1,0 +1,245 @@
+"""Names in a text → terms of the map: a spaCy pipeline whose one component looks word runs up in the projection.
+
+The longest run that is a name wins, from left to right; case and plural endings do not matter. An abbreviation keeps
+its case, unless it can mean one term only and is no word of its own. A name that several terms share goes to the one
+that the other terms of the text lie nearest to; without others to the one whose title it is, then to the most relevant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from kg_builder.projection import Name, Projection, TermId
+from search.query import Exclusion, Words
+from strokemap.errors import TermUnknown
+from strokemap.text import fold, is_abbreviation, name_key, word_spans
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+_COMPONENT = "strokemap_terms"
+_LABEL = "TERM"
+_BREAK = "."
+# A name does not run across the end of a sentence, a quote or a line.
+_BREAKS = re.compile(r"[.;:!?]\s|[\"“”\n|]")
+# English words that small letters turn some medical abbreviations into.
+_ALSO_WORDS = frozenset(str.split("aids ace act arms art bat bed cat dab dash dope ear fast gad gap gas hip hit lad "
+                                  "map mar mend nose pap pet raft rest sad sap star step tens tip"))  # fmt: skip
+_MOST_SUGGESTIONS = 3
+_LEAST_LIKENESS = 0.7
+_LONGEST_SUGGESTED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedTerm:
+    """A term named in a text: the words that name it, and where they stand."""
+
+    term: str
+    surface: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """What the map knows of a query: its terms, the words that name none, and what is left out, now exactly."""
+
+    terms: tuple[LinkedTerm, ...]
+    unlinked: tuple[str, ...]
+    """Words that no term covers, in order; small words are not told."""
+    excluded: tuple[Exclusion, ...]
+    excluded_terms: tuple[str, ...]
+
+
+class _Match(NamedTuple):
+    first: int
+    last: int
+    names: tuple[Name, ...]
+
+
+def link(words: Words, *, projection: Projection) -> Linked:
+    """Find the terms that a query names. What is left out is linked for itself, and never counts as a term."""
+    pieces = _pieces(words)
+    found = _link(words.text, [(start, end) for start, end, _ in pieces], projection=projection)
+    terms = [term for term in found if not _excluding(term, words.excluded)]
+    excluded: list[Exclusion] = []
+    excluded_terms: list[str] = []
+    for exclusion in words.excluded:
+        inside = [term for term in found if _excluding(term, [exclusion])]
+        opening = next((term for term in inside if term.start == exclusion.start), None)
+        # “without aphasia training” leaves out aphasia; training is searched. What was marked by hand stays whole.
+        end = opening.end if opening is not None and not exclusion.firm else exclusion.end
+        excluded.append(Exclusion(start=exclusion.start, end=end, firm=exclusion.firm))
+        excluded_terms += [term.term for term in inside if term.end <= end]
+    covered = [(term.start, term.end) for term in terms] + [(item.start, item.end) for item in excluded]
+    unlinked = [
+        word.surface
+        for word in words.words
+        if not any(start <= word.start and word.end <= end for start, end in covered)
+        and fold(word.surface) not in _small_words()
+    ]
+    return Linked(
+        terms=tuple(terms),
+        unlinked=tuple(dict.fromkeys(unlinked)),
+        excluded=tuple(excluded),
+        excluded_terms=tuple(dict.fromkeys(excluded_terms)),
+    )
+
+
+def link_text(text: str, *, projection: Projection) -> tuple[LinkedTerm, ...]:
+    """Find every term that a text names, in order."""
+    return tuple(_link(text, [(0, len(text))], projection=projection))
+
+
+def find_terms(names: Sequence[str], *, projection: Projection, option: str = "with") -> tuple[TermId, ...]:
+    """Give the terms that a user named by hand: a title, or else any name. Errors: TermUnknown, with suggestions."""
+    found = []
+    for place, name in enumerate(names):
+        term = projection.term(name)
+        named = projection.find(key) if term is None and (key := name_key(name)) else ()
+        if term is None and not named:
+            raise TermUnknown(
+                f"No term of this map is called “{name[:_LONGEST_SUGGESTED]}”.",
+                hint=_suggest(name[:_LONGEST_SUGGESTED], projection=projection),
+                where=f"{option}[{place}]",
+            )
+        found.append(named[0].term if term is None else term)
+    return tuple(dict.fromkeys(found))
+
+
+def _suggest(name: str, *, projection: Projection) -> str:
+    names: dict[str, str] = {}
+    for term, title in enumerate(projection.titles):
+        for known in (title, *projection.other_names(TermId(term))):
+            names.setdefault(fold(known), known)
+    close = difflib.get_close_matches(fold(name), names, n=_MOST_SUGGESTIONS, cutoff=_LEAST_LIKENESS)
+    if not close:
+        return "Search for it to see which terms are near."
+    return f"Did you mean {' or '.join(names[key] for key in close)}?"
+
+
+def _pieces(words: Words) -> list[tuple[int, int, bool]]:
+    """Cut a query where something left out starts or ends: no name may cross these places."""
+    pieces, at = [], 0
+    for exclusion in words.excluded:
+        pieces += [(at, exclusion.start, False), (exclusion.start, exclusion.end, True)]
+        at = exclusion.end
+    return [piece for piece in (*pieces, (at, len(words.text), False)) if piece[0] < piece[1]]
+
+
+def _excluding(term: LinkedTerm, excluded: Sequence[Exclusion]) -> bool:
+    return any(item.start <= term.start and term.end <= item.end for item in excluded)
+
+
+def _link(text: str, pieces: Sequence[tuple[int, int]], *, projection: Projection) -> list[LinkedTerm]:
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+    spans = list(_spans(text, pieces))
+    tokens = [text[start:end] if end else _BREAK for start, end in spans]
+    # A vocabulary of its own, so that no word of a user outlives the call.
+    doc = Doc(Vocab(), words=tokens)
+    doc.user_data["projection"] = projection
+    found = []
+    for entity in _pipeline()(doc).ents:
+        start, end = spans[entity.start][0], spans[entity.end - 1][1]
+        found.append(LinkedTerm(term=entity.kb_id_, surface=text[start:end], start=start, end=end))
+    return found
+
+
+def _spans(text: str, pieces: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Give the places of the words; (0, 0) where no name may run on."""
+    for first, last in pieces:
+        before = first
+        for start, end in word_spans(text[first:last]):
+            if _BREAKS.search(text, before, first + start):
+                yield 0, 0
+            yield first + start, first + end
+            before = first + end
+        yield 0, 0
+
+
+@lru_cache(maxsize=1)
+def _pipeline() -> Language:
+    import spacy
+    from spacy.language import Language
+
+    Language.component(_COMPONENT, func=_mark_terms)
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe(_COMPONENT)
+    return pipeline
+
+
+@lru_cache(maxsize=1)
+def _small_words() -> frozenset[str]:
+    from spacy.lang.en.stop_words import STOP_WORDS
+
+    return frozenset(STOP_WORDS)
+
+
+def _mark_terms(doc: Doc) -> Doc:
+    """Set ``doc.ents``, each with its term's title as ``kb_id``: the pipeline's component."""
+    from spacy.tokens import Span
+
+    projection: Projection = doc.user_data["projection"]
+    matches = list(_matches([token.text for token in doc], projection=projection))
+    settled = [names[0].term for _, _, names in matches if len({name.term for name in names}) == 1]
+    spans = []
+    for first, last, names in matches:
+        title = projection.titles[_choose(names, settled=settled, projection=projection)]
+        spans.append(Span(doc, first, last, label=_LABEL, kb_id=title))
+    doc.ents = tuple(spans)
+    return doc
+
+
+def _matches(tokens: Sequence[str], *, projection: Projection) -> Iterator[_Match]:
+    keys = [name_key(token) for token in tokens]
+    # In a text all in capitals, capitals say nothing.
+    shouted = sum(token.isupper() for token in tokens) > 1 and all(not token.islower() for token in tokens)
+    place = 0
+    while place < len(tokens):
+        longest = min(projection.longest_name, len(tokens) - place)
+        for last in range(place + 1, place + longest + 1):
+            if not keys[last - 1]:
+                longest = last - 1 - place
+                break
+        for last in range(place + longest, place, -1):
+            surface = tokens[place] if last == place + 1 else ""
+            names = projection.find(" ".join(keys[place:last]))
+            if names := tuple(name for name in names if not surface or _may_mean(surface, name, names, shouted)):
+                yield _Match(place, last, names)
+                place = last - 1
+                break
+        place += 1
+
+
+def _may_mean(surface: str, name: Name, names: Sequence[Name], shouted: bool) -> bool:
+    """Tell whether one word may stand for a name under its key, by case."""
+    folded = fold(surface)
+    small = folded in _small_words()
+    if not is_abbreviation(name.name):
+        return not small or surface == name.name
+    ordinary = small or folded in _ALSO_WORDS
+    if surface in (name.name, f"{name.name}s") and not (shouted and ordinary):
+        return True
+    return not ordinary and len(surface) > 2 and len({other.term for other in names}) == 1
+
+
+def _choose(names: Sequence[Name], *, settled: Sequence[TermId], projection: Projection) -> TermId:
+    terms = list(dict.fromkeys(name.term for name in names))
+    if len(terms) == 1:
+        return terms[0]
+    nearness = dict.fromkeys(terms, 0.0)
+    for start in settled:
+        near, weights = projection.vector(start)
+        for term, weight in zip(near.tolist(), weights.tolist(), strict=True):
+            if term in nearness:
+                nearness[term] += weight
+    titled = {name.term for name in names if name.is_title}
+    return min(terms, key=lambda term: (-nearness[term], term not in titled, -projection.relevance(term), term))

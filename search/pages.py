@@ -1,0 +1,55 @@
+"""The map's own pages as articles, one for each section."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from kg_builder.projection import Projection
+from search.article import WIKI, Article
+from search.reading import reading_grade
+
+SOURCE = "Wikipedia"
+_ADDRESS = "https://en.wikipedia.org/wiki/"
+_LICENCE = "CC BY-SA 4.0"
+EASY_GRADE = 8.0
+"""A section up to this reading grade is for everyone; a harder one is for clinicians."""
+# Sections that hold no text to read, only pointers elsewhere.
+_NO_READING = frozenset(
+    ["references", "external links", "see also", "further reading", "notes", "bibliography", "sources"]
+)
+
+
+def page_articles(projection: Projection) -> Iterator[Article]:
+    """Give the sections that have text, in the order of the pages. Parts under one repeated heading are one article."""
+    for page in projection.texts():
+        texts: dict[str, list[str]] = {}
+        for section in page.sections:
+            if section.text.strip() and section.heading.casefold() not in _NO_READING:
+                texts.setdefault(section.heading, []).append(section.text.strip())
+        for heading, parts in texts.items():
+            yield _article(page.title, heading, unicodedata.normalize("NFC", "\n".join(parts)))
+
+
+def page_url(title: str, section: str) -> str:
+    """Give the address of a section on Wikipedia."""
+    address = _ADDRESS + quote(title.replace(" ", "_"), safe="")
+    return f"{address}#{quote(section.replace(' ', '_'), safe='')}" if section else address
+
+
+def _article(title: str, heading: str, text: str) -> Article:
+    grade = reading_grade(text)
+    return Article(
+        id=f"{WIKI}{title}#{heading}",
+        title=title,
+        text=text,
+        url=page_url(title, heading),
+        source=SOURCE,
+        kind="understand",
+        audience="" if grade is not None and grade <= EASY_GRADE else "clinician",
+        subjects=(title,),
+        language="en",
+        licence=_LICENCE,
+        reading_grade=grade,
+    )

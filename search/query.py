@@ -1,0 +1,173 @@
+"""A reader's words: what is searched, what is quoted, what is left out. Any string is legal, only its length is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+from strokemap.errors import QueryInvalid
+from strokemap.text import fold, word_spans
+
+Audience: TypeAlias = Literal["clinician", "patient"]
+AUDIENCES: tuple[str, ...] = get_args(Audience)
+MOST_CHARACTERS = 10_000
+MOST_RESULTS = 1_000
+
+_QUOTED = re.compile(r"(?P<minus>(?<!\S)-)?(?:\"(?P<plain>[^\"]+)\"|“(?P<curly>[^”]+)”)")
+# A digit after the dash is a number ("-70 degrees"), a dash after a letter a hyphen ("x-ray"): neither leaves out.
+_DASHED = re.compile(r"(?<!\S)-(?P<word>[^\W\d_]\w*(?:[-‐–'’]\w+)*)")
+_PAUSE = re.compile(r"[,.;:!?()\[\]\n]")
+_WITHOUT = "without"
+_ALTERNATIVE = frozenset({"or", "nor"})
+_PASSED_OVER = frozenset(str.split("a an any the my his her their your our no having"))
+_ENDS = frozenset(
+    str.split(
+        "and but with who which that in on at after before during for from by to of as if when while is are was were "
+        "has have can could should would may might do does did how what why where"
+    )
+)
+_MOST_WORDS_WITHOUT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a result must be; the empty string stands for anything."""
+
+    source: str = ""
+    kind: str = ""
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a reader asks, with every switch that changes the answer."""
+
+    text: str
+    audience: str = "clinician"
+    expand: bool = True
+    with_terms: tuple[str, ...] = ()
+    without_terms: tuple[str, ...] = ()
+    limit: int = 10
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word as it stands in the query, with its place."""
+
+    surface: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A stretch of the query to leave out.
+
+    ``firm`` (“-X”) leaves out every article in which it stands; the soft kind (“without X”) only those about it, for
+    much that a reader who is spared X wants to read mentions X.
+    """
+
+    start: int
+    end: int
+    firm: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A query taken apart. The words lie in order and include those quoted and left out, not the word “without”."""
+
+    text: str
+    words: tuple[Word, ...]
+    quoted: tuple[tuple[int, int], ...]
+    """Stretches that an article must hold as they are."""
+    excluded: tuple[Exclusion, ...]
+
+    def within(self, start: int, end: int) -> tuple[Word, ...]:
+        """Give the words of one stretch."""
+        return tuple(word for word in self.words if start <= word.start and word.end <= end)
+
+
+def read_words(query: Query) -> Words:
+    """Take a query apart. Errors: QueryInvalid where it is empty or too long, or a switch has an impossible value."""
+    _check(query)
+    text = query.text
+    words = [Word(surface=text[start:end], start=start, end=end) for start, end in word_spans(text)]
+    quoted, excluded = _quotes_and_dashes(text)
+    taken = [*quoted, *((item.start, item.end) for item in excluded)]
+    markers, soft = _without(text, words, taken=taken)
+    return Words(
+        text=text,
+        words=tuple(word for place, word in enumerate(words) if place not in markers),
+        quoted=tuple(quoted),
+        excluded=tuple(sorted([*excluded, *soft], key=lambda item: item.start)),
+    )
+
+
+def _check(query: Query) -> None:
+    if not query.text.strip():
+        raise QueryInvalid("The query is empty.", hint="Give a few words, such as: stroke speech.", where="query")
+    if len(query.text) > MOST_CHARACTERS:
+        raise QueryInvalid(
+            f"The query has more than {MOST_CHARACTERS:,} characters.", hint="Give a few words.", where="query"
+        )
+    if query.audience not in AUDIENCES:
+        raise QueryInvalid("No such audience.", hint=f"Give one of: {', '.join(AUDIENCES)}.", where="audience")
+    if not 1 <= query.limit <= MOST_RESULTS:
+        raise QueryInvalid(
+            f"The limit must be a whole number from 1 to {MOST_RESULTS:,}.", hint="Give 10.", where="limit"
+        )
+
+
+def _quotes_and_dashes(text: str) -> tuple[list[tuple[int, int]], list[Exclusion]]:
+    quoted, excluded = [], []
+    for match in _QUOTED.finditer(text):
+        start, end = match.span("plain") if match["plain"] is not None else match.span("curly")
+        if match["minus"] is None:
+            quoted.append((start, end))
+        else:
+            excluded.append(Exclusion(start=start, end=end, firm=True))
+    inside = [match.span() for match in _QUOTED.finditer(text)]
+    for match in _DASHED.finditer(text):
+        if not any(start <= match.start() < end for start, end in inside):
+            excluded.append(Exclusion(start=match.start("word"), end=match.end("word"), firm=True))
+    return quoted, excluded
+
+
+def _without(
+    text: str, words: Sequence[Word], *, taken: Sequence[tuple[int, int]]
+) -> tuple[frozenset[int], list[Exclusion]]:
+    markers: set[int] = set()
+    found: list[Exclusion] = []
+    for place, word in enumerate(words):
+        if fold(word.surface) == _WITHOUT and not _inside(word, taken):
+            runs = list(_runs(text, words, place=place, taken=taken))
+            if runs:
+                # Where nothing follows, “without” stays a word like any other.
+                markers.add(place)
+                found += [Exclusion(start=run[0].start, end=run[-1].end, firm=False) for run in runs]
+    return frozenset(markers), found
+
+
+def _runs(text: str, words: Sequence[Word], *, place: int, taken: Sequence[tuple[int, int]]) -> Iterator[list[Word]]:
+    """Give each run of words that one “without” leaves out: up to a pause or a small word; “or” starts another run."""
+    run: list[Word] = []
+    for before, word in zip(words[place:], words[place + 1 :], strict=False):
+        folded = fold(word.surface)
+        paused = _PAUSE.search(text, before.end, word.start) is not None
+        if paused or _inside(word, taken) or folded in _ENDS or folded == _WITHOUT or len(run) == _MOST_WORDS_WITHOUT:
+            break
+        if folded in _ALTERNATIVE:
+            if run:
+                yield run
+            run = []
+        elif run or folded not in _PASSED_OVER:
+            run.append(word)
+    if run:
+        yield run
+
+
+def _inside(word: Word, stretches: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= word.start and word.end <= end for start, end in stretches)

@@ -1,0 +1,183 @@
+"""Own words and weighted terms → articles with their parts. The weights of the fields stand here.
+
+A word scores the sum of its matches over the fields. A term scores its best match alone, of any of its names as a
+phrase in any field; the score of a phrase of n words is divided by n, for tantivy adds up the rarity of its words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from search.article import Article
+from search.expand import Expansion
+from search.index import ALL, STOP_WORDS, Clause, Request, TextIndex
+from search.linker import Linked
+from search.query import Exclusion, Filters, Words
+from strokemap.text import fold
+
+WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
+"""How much a match of an own word counts; measured in benchmarks/retrieval_baseline.py."""
+TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
+_ABOUT = ("title", "section", "names", "subjects")
+_SPARE = 20
+"""Candidates beyond the limit, so that articles of nearly equal score are put in order by the exact sum of parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedWord:
+    """A word to look for."""
+
+    word: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedTerm:
+    """A term to look for under its names."""
+
+    title: str
+    names: tuple[str, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """A phrase to leave out: wherever it stands, or only where an article is about it."""
+
+    phrase: str
+    firm: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedQuery:
+    """What ``retrieve`` takes: made from a reader's query by ``weigh``, or from a patient's needs."""
+
+    words: tuple[WeightedWord, ...] = ()
+    phrases: tuple[str, ...] = ()
+    """Every one must stand in an article as it is."""
+    excluded: tuple[Unwanted, ...] = ()
+    terms: tuple[WeightedTerm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one word or one term adds to a score, and in which field; the other of ``word`` and ``term`` is empty."""
+
+    word: str = ""
+    term: str = ""
+    field: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """An article found. The parts add up to the score."""
+
+    id: str
+    score: float
+    parts: tuple[Part, ...]
+    article: Article
+
+
+def weigh(words: Words, *, linked: Linked, expansion: Expansion) -> WeightedQuery:
+    """Put a query together: each own word at weight 1, the expansion at its low weights."""
+    searched = [fold(word.surface) for word in words.words if not _left_out(word.start, word.end, linked.excluded)]
+    return WeightedQuery(
+        words=tuple(WeightedWord(word=word) for word in dict.fromkeys(searched) if word not in STOP_WORDS),
+        phrases=tuple(words.text[start:end] for start, end in words.quoted),
+        excluded=tuple(Unwanted(phrase=words.text[item.start : item.end], firm=item.firm) for item in linked.excluded),
+        terms=tuple(WeightedTerm(title=term.term, names=term.names, weight=term.weight) for term in expansion.terms),
+    )
+
+
+def retrieve(weighted: WeightedQuery, *, index: TextIndex, filters: Filters, limit: int) -> tuple[Hit, ...]:
+    """Give the best articles with their parts, best first; ties are broken by id."""
+    scorers = _scorers(weighted, index=index)
+    ids = index.find(_request(weighted, scorers, index=index, filters=filters), limit=limit + _SPARE)
+    parts: dict[str, list[Part]] = {id: [] for id in ids}
+    for scorer in scorers if ids else ():
+        for id, part in _parts(scorer, index=index, ids=ids):
+            parts[id].append(part)
+    scores = {id: math.fsum(part.score for part in parts[id]) for id in ids}
+    best = sorted(ids, key=lambda id: (-scores[id], id))[:limit]
+    articles = index.articles_by_id(best)
+    return tuple(
+        Hit(id=id, score=scores[id], parts=tuple(sorted(parts[id], key=_weightiest)), article=articles[id])
+        for id in best
+    )
+
+
+def rank(weighted: WeightedQuery, *, index: TextIndex, limit: int) -> tuple[str, ...]:
+    """Give only the ids of the best articles, for measuring."""
+    request = _request(weighted, _scorers(weighted, index=index), index=index, filters=Filters())
+    return index.find(request, limit=limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scorer:
+    """One summand of the score, the best of its clauses, and whose it is."""
+
+    word: str = ""
+    term: str = ""
+    clauses: tuple[Clause, ...]
+
+
+def _scorers(weighted: WeightedQuery, *, index: TextIndex) -> tuple[_Scorer, ...]:
+    scorers: list[_Scorer] = []
+    seen: set[str] = set()
+    for word in weighted.words:
+        for _, stem in index.stems(word.word):
+            if stem in seen:
+                # “stroke strokes” is one word to the index and must not count twice.
+                continue
+            seen.add(stem)
+            for field, weight in WORD_FIELDS.items():
+                clause = Clause(field=field, stems=((0, stem),), weight=weight * word.weight)
+                scorers.append(_Scorer(word=word.word, clauses=(clause,)))
+    for term in weighted.terms:
+        if clauses := tuple(_term_clauses(term, index=index)):
+            scorers.append(_Scorer(term=term.title, clauses=clauses))
+    return tuple(scorers)
+
+
+def _term_clauses(term: WeightedTerm, *, index: TextIndex) -> Iterator[Clause]:
+    for stems in dict.fromkeys(index.stems(name) for name in term.names):
+        for field, weight in TERM_FIELDS.items() if stems else ():
+            yield Clause(field=field, stems=stems, weight=weight * term.weight / len(stems))
+
+
+def _request(weighted: WeightedQuery, scorers: Sequence[_Scorer], *, index: TextIndex, filters: Filters) -> Request:
+    required = [Clause(field=ALL, stems=stems) for phrase in weighted.phrases if (stems := index.stems(phrase))]
+    forbidden = [
+        Clause(field=field, stems=stems)
+        for unwanted in weighted.excluded
+        if (stems := index.stems(unwanted.phrase))
+        for field in ((ALL, "subjects") if unwanted.firm else _ABOUT)
+    ]
+    exact = [("source", filters.source), ("kind", filters.kind), ("stage", filters.stage)]
+    return Request(
+        groups=tuple(scorer.clauses for scorer in scorers),
+        required=tuple(required),
+        forbidden=tuple(forbidden),
+        exact=tuple((field, value) for field, value in exact if value),
+    )
+
+
+def _parts(scorer: _Scorer, *, index: TextIndex, ids: Sequence[str]) -> Iterator[tuple[str, Part]]:
+    best: dict[str, tuple[float, str]] = {}
+    for clause in scorer.clauses:
+        for id, score in index.score(clause, ids=ids).items():
+            if id not in best or score > best[id][0]:
+                best[id] = (score, clause.field)
+    for id, (score, field) in best.items():
+        yield id, Part(word=scorer.word, term=scorer.term, field=field, score=score)
+
+
+def _weightiest(part: Part) -> tuple[float, str, str, str]:
+    return (-part.score, part.word, part.term, part.field)
+
+
+def _left_out(start: int, end: int, excluded: Sequence[Exclusion]) -> bool:
+    return any(item.start <= start and end <= item.end for item in excluded)

@@ -1,0 +1,206 @@
+"""Builds: assembled from a crawl, named by what they say, compared, published and rolled back."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kg_builder.build import assemble, diff_builds, digest_build, publish_build, rollback_build
+from kg_builder.crawl import Accepted, Crawled
+from kg_builder.model import Build, Digest, PageText
+from kg_builder.projection import published_projection
+from kg_builder.stores import MapStore, open_map_store
+from kg_builder.wikitext import parse_page
+from strokemap.errors import BuildUnknown, NothingPublished
+from strokemap.home import Home
+from strokemap.progress import silent
+from strokemap.topic import Topic
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+TOPIC = Topic(name="stroke", starting_terms=("Stroke", "Coma"), path_length=1)
+PAGES = {
+    "Stroke": (
+        "It harms the [[brain]] and [[brain|it]]. [[CVA]] is a name. [[Elsewhere]]. {{Infobox x|ICD10=I63}}",
+        "CVA",
+    ),
+    "Brain": ("An organ. A [[CVA]] harms it.\n== More ==\nSee [[Stroke]].", "Encephalon"),
+    "Aphasia": ("Loss of speech. Often after a [[stroke]].", "Dysphasia"),
+    "Coma": ("Deep sleep.", ""),
+}
+
+
+def crawled(**changed: str) -> Crawled:
+    terms = [
+        Accepted(
+            page=parse_page(title, changed.get(title.lower(), text), redirects=[name] if name else []),
+            path_length=0 if title in TOPIC.starting_terms else 1,
+            relevance=1.0 if title in TOPIC.starting_terms else 0.6667,
+            reasons=("why",),
+        )
+        for title, (text, name) in PAGES.items()
+    ]
+    return Crawled(terms=tuple(terms), judge="j", pages=5, requests=1, failed=("Palsy: no such page",), unread=2)
+
+
+def build_of(result: Crawled) -> Build:
+    return assemble(TOPIC, crawled=result, source="/data/wiki.xml", now=NOON)[0]
+
+
+@pytest.fixture
+def build() -> Build:
+    return build_of(crawled())
+
+
+def test_terms_are_sorted_and_carry_what_the_pages_say(build: Build) -> None:
+    assert [term.title for term in build.terms] == ["Aphasia", "Brain", "Coma", "Stroke"]
+    stroke = build.terms[3]
+    assert (stroke.other_names, stroke.codes, stroke.path_length) == (("CVA",), (("icd10", "I63"),), 0)
+    assert stroke.summary == "It harms the brain and it."
+    assert build.made.failed == ("Palsy: no such page",)
+    assert (build.made.pages, build.made.unread, build.made.at) == (5, 2, NOON)
+
+
+def test_every_pair_with_a_mention_either_way_is_one_link_with_all_its_evidence(build: Build) -> None:
+    assert [(link.a, link.b) for link in build.links] == [("Aphasia", "Stroke"), ("Brain", "Stroke")]
+    assert [(one.source, one.target, one.section, one.sentence) for one in build.links[1].evidence] == [
+        ("Brain", "Stroke", "", "A CVA harms it."),
+        ("Brain", "Stroke", "More", "See Stroke."),
+        ("Stroke", "Brain", "", "It harms the brain and it."),
+    ]
+
+
+def test_texts_come_in_order_of_title_and_fit_the_content_hash() -> None:
+    build, texts = assemble(TOPIC, crawled=crawled(), source="x", now=NOON)
+    assert [text.title for text in texts] == [term.title for term in build.terms]
+    other = build_of(crawled(coma="Deeper sleep."))
+    changed = [a.title for a, b in zip(build.terms, other.terms, strict=True) if a.content_hash != b.content_hash]
+    assert changed == ["Coma"]
+
+
+def test_digest_depends_on_no_order_clock_store_or_machine(build: Build) -> None:
+    shuffled = random.Random(1)
+    terms, links = [*build.terms], [replace(link, evidence=link.evidence[::-1]) for link in build.links]
+    shuffled.shuffle(terms)
+    shuffled.shuffle(links)
+    topic = replace(TOPIC, starting_terms=TOPIC.starting_terms[::-1])
+    assert digest_build(topic, terms, links) == build.digest
+    later, _ = assemble(TOPIC, crawled=replace(crawled(), requests=9, failed=()), source="y", now=NOON + timedelta(1))
+    assert later.digest == build.digest
+    backwards = replace(crawled(), terms=crawled().terms[::-1])
+    assert build_of(backwards) == build
+
+
+def test_digest_is_the_same_under_another_hash_seed(build: Build, tmp_path: Path) -> None:
+    code = Path(__file__).read_text(encoding="utf-8").partition("@pytest.fixture")[0]
+    script = tmp_path / "other.py"
+    script.write_text(f"{code}\nprint(build_of(crawled()).digest)\n", encoding="utf-8")
+    environment = os.environ | {"PYTHONHASHSEED": "12345"}
+    found = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == build.digest
+
+
+def test_digest_covers_everything_that_a_map_says(build: Build) -> None:
+    stroke, link = build.terms[3], build.links[0]
+    evidence = link.evidence[0]
+    other_terms = [
+        replace(stroke, other_names=("Apoplexy",)),
+        replace(stroke, codes=(("icd10", "I64"),)),
+        replace(stroke, path_length=1),
+        replace(stroke, relevance=0.9),
+        replace(stroke, content_hash=Digest("0" * 64)),
+        replace(stroke, title="Strike"),
+    ]
+    other_links = [
+        replace(link, b="Coma"),
+        replace(link, evidence=(replace(evidence, sentence="Other."),)),
+        replace(link, evidence=(replace(evidence, section="Other"),)),
+        replace(link, evidence=(evidence, replace(evidence, section="Other"))),
+    ]
+    other_topics = [
+        replace(TOPIC, name="other"), replace(TOPIC, path_length=2), replace(TOPIC, judge="everything"),
+        replace(TOPIC, threshold=0.5), replace(TOPIC, starting_terms=("Stroke",)),
+    ]  # fmt: skip
+    digests = {build.digest, digest_build(TOPIC, build.terms, build.links[1:])}
+    digests |= {digest_build(TOPIC, (*build.terms[:3], term), build.links) for term in other_terms}
+    digests |= {digest_build(TOPIC, build.terms, (other, *build.links[1:])) for other in other_links}
+    digests |= {digest_build(topic, build.terms, build.links) for topic in other_topics}
+    assert len(digests) == 2 + len(other_terms) + len(other_links) + len(other_topics)
+
+
+def test_digest_leaves_out_what_only_explains(build: Build) -> None:
+    terms = [replace(term, reasons=("other",), summary="Other.") for term in build.terms]
+    assert digest_build(TOPIC, terms, build.links) == build.digest
+
+
+def test_diff_names_what_came_went_and_changed(build: Build) -> None:
+    other = build_of(crawled(aphasia="No speech. See [[coma]].", brain="An organ."))
+    other = replace(other, terms=tuple(replace(t, title="Cortex") if t.title == "Brain" else t for t in other.terms))
+    found = diff_builds(build, other)
+    assert (found.terms_added, found.terms_removed, found.terms_changed) == (("Cortex",), ("Brain",), ("Aphasia",))
+    assert (found.links_added, found.links_removed) == ((("Aphasia", "Coma"),), (("Aphasia", "Stroke"),))
+    assert found.links_changed == (("Brain", "Stroke"),)
+    assert not found.topic_changed
+    assert not found.same
+    assert diff_builds(build, build).same
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MapStore:
+    return open_map_store(f"sqlite://{tmp_path}/map.db")
+
+
+def stored(store: MapStore, **changed: str) -> Digest:
+    build, texts = assemble(TOPIC, crawled=crawled(**changed), source="x", now=NOON)
+    store.write(build, texts=texts, progress=silent)
+    return build.digest
+
+
+def test_publishing_swings_store_and_pointer_to_the_projection(store: MapStore, home: Home) -> None:
+    digest = stored(store)
+    with pytest.raises(NothingPublished):
+        published_projection(home)
+    projection = publish_build(store, digest, home=home, progress=silent)
+    assert projection.digest == digest
+    assert published_projection(home).digest == digest
+    assert store.published("stroke") == digest
+    assert list(projection.texts()) == list(store.texts(digest))
+
+
+def test_rollback_goes_back_to_the_build_published_before(store: MapStore, home: Home) -> None:
+    first, second = stored(store), stored(store, coma="Deeper sleep.")
+    for digest in (first, second):
+        publish_build(store, digest, home=home, progress=silent)
+    assert rollback_build(store, "stroke", home=home, progress=silent).digest == first
+    assert published_projection(home).digest == first
+    with pytest.raises(BuildUnknown):
+        rollback_build(store, "stroke", home=home, progress=silent)
+    assert store.published("stroke") == home.current("map") == first
+
+
+def test_unknown_build_is_not_published_and_nothing_moves(store: MapStore, home: Home) -> None:
+    digest = stored(store)
+    publish_build(store, digest, home=home, progress=silent)
+    with pytest.raises(BuildUnknown):
+        publish_build(store, Digest("0" * 64), home=home, progress=silent)
+    assert home.current("map") == digest
+
+
+def test_publishing_that_stopped_halfway_is_finished_by_publishing_again(store: MapStore, home: Home) -> None:
+    first, second = stored(store), stored(store, coma="Deeper sleep.")
+    publish_build(store, first, home=home, progress=silent)
+    store.publish(second)  # the crash came before the pointer moved
+    assert published_projection(home).digest == first
+    publish_build(store, second, home=home, progress=silent)
+    assert published_projection(home).digest == store.published("stroke") == second
+
+
+def test_page_texts_are_what_was_parsed(store: MapStore) -> None:
+    texts = list(store.texts(stored(store)))
+    assert texts[2] == PageText(title="Coma", sections=parse_page("Coma", "Deep sleep.").sections)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kg_builder.projection import Projection
+from search.answer import Answer, search
+from search.explain import SNIPPET_CHARACTERS
+from search.gate import Gate
+from search.index import TextIndex
+from search.query import Filters, Query
+from strokemap.errors import TermUnknown
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture(scope="session")
+def ask(tiny_map: Projection, tiny_index: TextIndex, gate: Gate) -> Ask:
+    """Search the tiny index."""
+
+    def answer(text: str, **switches: object) -> Answer:
+        return search(Query(text=text, **switches), projection=tiny_map, index=tiny_index, gate=gate)  # type: ignore[arg-type]
+
+    return answer
+
+
+def ids(answer: Answer) -> list[str]:
+    return [result.id for result in answer.results]
+
+
+def test_an_answer_tells_how_the_query_was_understood(ask: Ask):
+    answer = ask("mini stroke, then trouble baking words")
+    assert [(term.term, term.start, term.end) for term in answer.terms] == [("Transient ischemic attack", 0, 11)]
+    assert answer.unlinked == ("trouble", "baking", "words")
+    assert answer.build == "ab" * 32
+    assert answer.query == "mini stroke, then trouble baking words"
+
+
+def test_expansion_finds_what_the_words_alone_miss(ask: Ask):
+    assert "lib:warn" not in ids(ask("ministroke", expand=False))
+    assert ids(ask("ministroke"))[0] == "lib:warn"
+
+
+def test_the_own_words_dominate(ask: Ask):
+    assert ids(ask("bread after a stroke"))[:2] == ["lib:twin-a", "lib:twin-b"]
+
+
+@pytest.mark.parametrize("text", ["stroke", "aphasia words", "mini-stroke and trouble finding words", "bread"])
+def test_the_parts_add_up_to_the_score(text: str, ask: Ask):
+    results = ask(text).results
+    assert results
+    for result in results:
+        assert math.fsum(part.score for part in result.parts) == pytest.approx(result.score, abs=1e-6)
+        assert all(bool(part.word) != bool(part.term) and part.score > 0 for part in result.parts)
+
+
+def test_results_fall_in_score_and_ties_are_in_order_of_id(ask: Ask):
+    found = [(-result.score, result.id) for result in ask("bread stroke brain").results]
+    assert found == sorted(found)
+
+
+def test_a_limit_gives_the_first_of_the_longer_list(ask: Ask):
+    assert ids(ask("stroke", limit=2)) == ids(ask("stroke"))[:2]
+
+
+def test_filters_keep_to_source_kind_and_stage(ask: Ask):
+    assert ids(ask("stroke", filters=Filters(source="Heart House"))) == ["lib:heart"]
+    assert ids(ask("stroke words", filters=Filters(kind="do", stage="late"))) == ["lib:talk"]
+    assert ids(ask("stroke", filters=Filters(kind="caregiver"))) == []
+
+
+def test_a_dash_leaves_out_whatever_holds_the_word(ask: Ask):
+    assert "lib:talk" in ids(ask("stroke words"))
+    assert "lib:talk" not in ids(ask("stroke words -games"))
+
+
+def test_without_leaves_out_only_what_is_about_it(ask: Ask):
+    found = ids(ask("brain without aphasia"))
+    assert "wiki:Aphasia#" not in found
+    assert "lib:talk" not in found
+    assert "wiki:Stroke#" in found
+
+
+def test_quoted_words_must_stand_together(ask: Ask):
+    assert ids(ask('"loss of words"')) == ["wiki:Aphasia#"]
+    assert ids(ask('"words of loss"')) == []
+
+
+def test_terms_are_added_and_left_out_by_hand(ask: Ask):
+    assert "Warfarin" not in {term.term for term in ask("aphasia").expansion}
+    assert "Warfarin" in {term.term for term in ask("aphasia", with_terms=("warfarin",)).expansion}
+    assert "Stroke" not in {term.term for term in ask("aphasia", without_terms=("Brain attack",)).expansion}
+    assert [term.term for term in ask("bread", expand=False, with_terms=("Stroke",)).expansion] == ["Stroke"]
+
+
+def test_an_unknown_term_passes_through_with_its_option(ask: Ask):
+    with pytest.raises(TermUnknown) as caught:
+        ask("stroke", without_terms=("Afasia",))
+    assert caught.value.where == "without[0]"
+
+
+def test_a_snippet_marks_own_words_and_terms(ask: Ask):
+    warn = next(result for result in ask("ministroke help").results if result.id == "lib:warn")
+    marked = {warn.snippet[mark.start : mark.end]: mark.by for mark in warn.highlights}
+    assert marked == {"transient ischemic attack": "term", "help": "word"}
+
+
+def test_a_snippet_is_short_plain_text_whatever_the_article_holds(ask: Ask, tiny_index: TextIndex):
+    for result in ask("stroke words brain").results:
+        assert len(result.snippet) <= SNIPPET_CHARACTERS
+        assert "\n" not in result.snippet
+        article = tiny_index.article(result.id)
+        assert result.snippet in " ".join(article.text.split("\n"))
+        places = [(mark.start, mark.end) for mark in result.highlights]
+        assert places == sorted(places)
+        assert all(a[1] <= b[0] for a, b in pairwise(places))
+
+
+@pytest.mark.parametrize(
+    "text", ["???", "the of and", "-stroke", '""', "\x00", "\ud800", "AND OR NOT", "title:x^2 [a TO b]"]
+)
+def test_odd_queries_are_answered(text: str, ask: Ask):
+    assert ask(text).query == text
+
+
+def test_the_same_question_has_the_same_answer(ask: Ask):
+    assert ask("mini stroke, trouble finding words") == ask("mini stroke, trouble finding words")
+
+
+_WORDS = st.sampled_from(
+    [
+        "stroke",
+        "words",
+        "PT",
+        "TIA",
+        "-",
+        '"',
+        "without",
+        "bread",
+        "the",
+        "(",
+        "*",
+        "^2",
+        "title:",
+        "\\",
+        "é",
+        "\x00",
+        "\ud800",
+    ]
+)
+_QUERIES = st.one_of(st.text(min_size=1, max_size=60), st.lists(_WORDS, min_size=1, max_size=8).map(" ".join))
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(text=_QUERIES.filter(lambda text: text.strip()), audience=st.sampled_from(["clinician", "patient"]))
+def test_any_string_is_a_query_and_expansion_never_empties_the_list(text: str, audience: str, ask: Ask):
+    plain, wide = ask(text, audience=audience, expand=False), ask(text, audience=audience)
+    assert len(wide.results) >= len(plain.results)
+    for result in wide.results:
+        assert math.fsum(part.score for part in result.parts) == pytest.approx(result.score, abs=1e-6)
+
+
+def test_the_longest_query_is_answered(ask: Ask):
+    assert ask(" ".join(f"word{number}" for number in range(1100)) + " stroke").results
