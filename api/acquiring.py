@@ -6,7 +6,7 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,25 +61,25 @@ class Intake:
             self.home.point("profiles", made.version)
         return made
 
-    async def land(self, chunks: AsyncIterator[bytes]) -> Path:
-        """Write what comes over the network into the landing folder, a .zip unpacked. The caller's name is not used."""
-        folder = self.home.work / "landing" / secrets.token_hex(8)
-        folder.mkdir(parents=True, mode=0o700)
-        path, size = folder / "extract", 0
-        with path.open("wb") as handle:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > MAX_BATCH_BYTES:
-                    shutil.rmtree(folder)
-                    raise InputTooLarge("The extract is larger than 2 GiB.", hint="Send it in parts.")
-                handle.write(chunk)
-        return _unpack(path) if zipfile.is_zipfile(path) else path
+    @asynccontextmanager
+    async def received(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[Path]:
+        """Give what comes over the network as a file, or a .zip as a folder; it is removed again at the end.
 
-    def clear_landing(self, path: Path) -> None:
-        """Remove one landed extract."""
-        landing = self.home.work / "landing"
-        if landing in path.parents:
-            shutil.rmtree(landing / path.relative_to(landing).parts[0])
+        The sender's name for it is not used. Errors: InputTooLarge, BatchMalformed.
+        """
+        folder = self.home.work / "received" / secrets.token_hex(8)
+        folder.mkdir(parents=True, mode=0o700)
+        try:
+            path, size = folder / "extract", 0
+            with path.open("wb") as handle:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > MAX_BATCH_BYTES:
+                        raise InputTooLarge("The extract is larger than 2 GiB.", hint="Send it in parts.")
+                    handle.write(chunk)
+            yield _unpack(path) if zipfile.is_zipfile(path) else path
+        finally:
+            shutil.rmtree(folder)
 
 
 def _unpack(path: Path) -> Path:

@@ -52,6 +52,8 @@ class Statement:
     columns: tuple[Column, ...]
     """Of a table, without the partition columns; of a query the names alone."""
     parameters: tuple[str, ...]
+    reads: frozenset[str]
+    """Tables and views that it names."""
     hiveql: str
     duckdb: str
 
@@ -77,6 +79,17 @@ def read_statements(text: str, *, where: str) -> tuple[Statement, ...]:
 def tables() -> tuple[Statement, ...]:
     """Give the tables of ``tables.hql`` in their order there."""
     return tuple(statement for statement in read_shipped("tables.hql") if statement.kind == "table")
+
+
+def needed_by(statement: Statement) -> tuple[Statement, ...]:
+    """Give the tables and views of ``tables.hql`` that a query reads, directly or not, in their order there."""
+    shipped = read_shipped("tables.hql")
+    names = set(statement.reads)
+    # A view stands below what it reads, so that one pass from the end finds all.
+    for item in reversed(shipped):
+        if item.name in names:
+            names |= item.reads
+    return tuple(item for item in shipped if item.name in names)
 
 
 def _split(text: str, *, where: str) -> Iterator[list[Token]]:
@@ -120,6 +133,7 @@ def _read(tokens: list[Token], *, text: str, where: str) -> Statement:
 
 def _statement(tree: exp.Expr, *, hiveql: str, where: str) -> Statement:
     parameters = tuple(dict.fromkeys(node.name for node in tree.find_all(exp.Placeholder)))
+    reads = frozenset(node.name for node in tree.find_all(exp.Table))
     if isinstance(tree, exp.Query):
         kind, name = "query", ""
         columns = tuple(Column(name=column, type="") for column in tree.named_selects)
@@ -132,7 +146,9 @@ def _statement(tree: exp.Expr, *, hiveql: str, where: str) -> Statement:
     else:
         raise _refused("Only CREATE TABLE, CREATE VIEW and queries are written in HiveQL here.", where, None)
     duckdb = "" if kind == "table" else _transpile(tree, where=where)
-    return Statement(kind=kind, name=name, columns=columns, parameters=parameters, hiveql=hiveql, duckdb=duckdb)
+    return Statement(
+        kind=kind, name=name, columns=columns, parameters=parameters, reads=reads, hiveql=hiveql, duckdb=duckdb
+    )
 
 
 def _transpile(tree: exp.Expr, *, where: str) -> str:

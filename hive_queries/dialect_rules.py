@@ -1,4 +1,7 @@
-"""What the linter refuses and why, as data: measured on Apache Hive 4.0.1, Spark 4.3 and DuckDB 2.0."""
+"""What the linter refuses and why, as data.
+
+Most of it was measured on Apache Hive 4.0.1, Spark 4.3 and DuckDB 2.0; what was not is refused until somebody does.
+"""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def text_of(value: str, *, name: str) -> str:
 
 def display_of(value: str) -> str:
     """Give words for display in one line, cut where they are too long."""
-    return _NOT_PRINTED.sub(" ", value).strip()[:_LONGEST]
+    return " ".join(_NOT_PRINTED.sub(" ", value).split())[:_LONGEST]
 
 
 def id_of(value: str, *, name: str) -> str:

@@ -70,15 +70,10 @@ def crawl(
     A title that a curator rejected is never accepted, one that was accepted always is, once a link leads there.
     Errors: StartingTermsMissing, and what source and frontier raise; what was read until then stays in the frontier.
     """
-    ruled = _rulings(decisions)
-    frontier.begin(
-        pages_of=json.dumps([source.name, source.edition]),
-        judged_by=_fingerprint(topic, judge=judge, ruled=ruled, max_pages=max_pages),
-        now=now,
-    )
+    rules = _Rules(topic=topic, judge=judge, ruled=_rulings(decisions), max_pages=max_pages)
+    frontier.begin(pages_of=json.dumps([source.name, source.edition]), judged_by=rules.fingerprint(), now=now)
     reader = _Reader(source=source, frontier=frontier, max_pages=max_pages, progress=progress)
-    accepted = _start(topic, reader=reader, ruled=ruled)
-    starting = _pages(accepted.values())
+    accepted = _start(rules, reader=reader)
     judged = set(accepted)
     for path_length in range(1, topic.path_length + 1):
         linking = [term.page for term in accepted.values() if term.path_length == path_length - 1]
@@ -86,13 +81,7 @@ def crawl(
         judgements = frontier.level(path_length)
         if judgements is None:
             candidates = _candidates(linking, path_length=path_length, judged=judged, reader=reader)
-            progress(f"judging, path length {path_length}", 0, len(candidates))
-            context = Context(topic=topic, starting=starting, accepted=_pages(accepted.values()))
-            judgements = _judge(candidates, judge=judge, context=context, ruled=ruled)
-            if not reader.failed:
-                # Judged without a page that may be had next time, a level is not final.
-                frontier.keep_level(path_length, judgements)
-            progress(f"judging, path length {path_length}", len(candidates), len(candidates))
+            judgements = _judge_level(candidates, path_length, accepted=accepted, rules=rules, reader=reader)
         judged |= {judgement.title for judgement in judgements}
         followed = {one.title: one for one in judgements if one.accepted}
         for title, page in frontier.pages(followed).items():
@@ -105,6 +94,25 @@ def crawl(
         failed=tuple(f"{title}: {reason}" for title, reason in sorted((reader.lacking | reader.failed).items())),
         unread=len(reader.unread),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """By what a crawl decides: judgements made by other rules are of no use to it."""
+
+    topic: Topic
+    judge: Judge
+    ruled: Mapping[str, bool]
+    """The titles that curators accepted or rejected."""
+    max_pages: int | None
+
+    def fingerprint(self) -> str:
+        rules = [repr(self.topic), self.judge.name, sorted(self.ruled.items()), self.max_pages]
+        return hashlib.sha256(json.dumps(rules).encode()).hexdigest()
+
+    def ruling(self, page: Page) -> bool | None:
+        """Give what was decided about a page, under its title or else another of its names."""
+        return next((self.ruled[name] for name in (page.title, *page.redirects) if name in self.ruled), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,7 +153,8 @@ class _Reader:
         self.unread |= set(waiting)
 
 
-def _start(topic: Topic, *, reader: _Reader, ruled: Mapping[str, bool]) -> dict[str, Accepted]:
+def _start(rules: _Rules, *, reader: _Reader) -> dict[str, Accepted]:
+    topic = rules.topic
     reader.read(sorted(topic.starting_terms), what="reading starting terms")
     found = {term: title for term in topic.starting_terms if (title := reader.resolved.get(term)) is not None}
     pages = reader.frontier.pages(sorted(set(found.values())))
@@ -156,7 +165,7 @@ def _start(topic: Topic, *, reader: _Reader, ruled: Mapping[str, bool]) -> dict[
         elif page is None and term not in reader.failed and term not in reader.unread:
             reader.lacking[term] = "the source has no such page"
     usable = {
-        title: page for title, page in pages.items() if not page.disambiguation and _ruling(page, ruled) is not False
+        title: page for title, page in pages.items() if not page.disambiguation and rules.ruling(page) is not False
     }
     if not usable:
         raise StartingTermsMissing(
@@ -193,24 +202,37 @@ def _candidates(linking: Sequence[Page], *, path_length: int, judged: set[str], 
     ]
 
 
-def _judge(
-    candidates: Sequence[Candidate], *, judge: Judge, context: Context, ruled: Mapping[str, bool]
+def _judge_level(
+    candidates: Sequence[Candidate],
+    path_length: int,
+    *,
+    accepted: Mapping[str, Accepted],
+    rules: _Rules,
+    reader: _Reader,
 ) -> list[Judgement]:
-    """Ask the judge about all that no curator has decided."""
-    rulings = {candidate.page.title: _ruling(candidate.page, ruled) for candidate in candidates}
+    """Ask the judge about all that no curator has decided, and keep the judgements."""
+    what = f"judging, path length {path_length}"
+    reader.progress(what, 0, len(candidates))
+    context = Context(
+        topic=rules.topic,
+        starting=_pages(term for term in accepted.values() if term.path_length == 0),
+        accepted=_pages(accepted.values()),
+    )
+    rulings = {candidate.page.title: rules.ruling(candidate.page) for candidate in candidates}
     open_ones = [candidate for candidate in candidates if rulings[candidate.page.title] is None]
-    judgements = judge.judge(open_ones, context=context) if open_ones else []
-    decided = [
-        Judgement(
-            title=title,
-            accepted=ruling,
-            score=float(ruling),
-            reasons=("A curator accepted this term." if ruling else "A curator rejected this term.",),
-        )
-        for title, ruling in rulings.items()
-        if ruling is not None
-    ]
-    return sorted([*judgements, *decided], key=lambda judgement: judgement.title)
+    judgements = rules.judge.judge(open_ones, context=context) if open_ones else []
+    judgements += [_decided(title, ruling) for title, ruling in rulings.items() if ruling is not None]
+    judgements.sort(key=lambda judgement: judgement.title)
+    if not reader.failed:
+        # Judged without a page that may be had next time, a level is not final.
+        reader.frontier.keep_level(path_length, judgements)
+    reader.progress(what, len(candidates), len(candidates))
+    return judgements
+
+
+def _decided(title: str, ruling: bool) -> Judgement:
+    reason = "A curator accepted this term." if ruling else "A curator rejected this term."
+    return Judgement(title=title, accepted=ruling, score=float(ruling), reasons=(reason,))
 
 
 def _accept(page: Page, *, path_length: int, judgement: Judgement) -> Accepted:
@@ -229,13 +251,3 @@ def _pages(terms: Iterable[Accepted]) -> tuple[Page, ...]:
 def _rulings(decisions: Sequence[Decision]) -> dict[str, bool]:
     """Give the titles that curators accepted or rejected; the later decision counts."""
     return {one.term: one.action == "accept" for one in in_force(decisions) if one.action in ("accept", "reject")}
-
-
-def _ruling(page: Page, ruled: Mapping[str, bool]) -> bool | None:
-    """Give what was decided about a page, under its title or else another of its names."""
-    return next((ruled[name] for name in (page.title, *page.redirects) if name in ruled), None)
-
-
-def _fingerprint(topic: Topic, *, judge: Judge, ruled: Mapping[str, bool], max_pages: int | None) -> str:
-    rules = [repr(topic), judge.name, sorted(ruled.items()), max_pages]
-    return hashlib.sha256(json.dumps(rules).encode()).hexdigest()

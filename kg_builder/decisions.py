@@ -49,14 +49,14 @@ class Plan:
 
 
 def read_plan(decisions: Sequence[Decision]) -> Plan:
-    """Read decisions, undone ones and all, oldest first: each acts on what the earlier ones left."""
+    """Read decisions, undone ones and all, oldest first; one that earlier ones make impossible is passed over."""
     plan = Plan()
     for decision in in_force(decisions):
         term, value = decision.term, decision.value
         match decision.action:
             case "reject":
                 plan.rejected |= plan.all_titles(term)
-            case "merge":
+            case "merge" if plan.final(value) != plan.final(term):
                 plan.merged[value] = term
             case "rename":
                 plan.renamed[term] = value

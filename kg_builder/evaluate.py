@@ -1,9 +1,9 @@
 """How good a map is against labelled titles, beside what a perfect judge and two plain rules would give.
 
-Scored are the titles that the table labels 1 or 0, the starting terms left out. The source's pages are walked once along
-all links up to the path length, and each rule is then played on that graph. The **ceiling** follows only pages
-labelled 1: with a table of part of the pages it is a lower bound. The **vocabulary** rule knows the starting terms and
-their other names, read generously (judge/rules.py). Intervals of 95 % are bootstrapped over the scored titles.
+Scored are the titles that the table labels 1 or 0, the starting terms left out. The source is walked once along all
+links up to the path length, and each rule is then played on that graph. The **ceiling** follows only pages labelled 1,
+so that a table of only some pages gives less than a perfect judge could reach. The **vocabulary** rule knows the
+starting terms and their other names, read generously (judge/rules.py). Intervals of 95 % are bootstrapped over titles.
 """
 
 from __future__ import annotations

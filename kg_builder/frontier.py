@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from kg_builder.model import Judgement, Mention, Page, Section
 from kg_builder.sources.base import Fetched
@@ -51,12 +52,12 @@ class Frontier:
     @property
     def started(self) -> bool:
         """Whether there is anything to resume."""
-        return bool(self._db.execute("SELECT EXISTS (SELECT 1 FROM resolved)").fetchone()[0])
+        return bool(self._rows("SELECT 1 FROM resolved LIMIT 1"))
 
     @property
     def pages_read(self) -> int:
         """How many pages are kept."""
-        return int(self._db.execute("SELECT count(*) FROM pages").fetchone()[0])
+        return int(self._rows("SELECT count(*) FROM pages")[0][0])
 
     def clear(self) -> None:
         """Forget everything, whatever state the file is in."""
@@ -72,7 +73,7 @@ class Frontier:
 
     def begin(self, *, pages_of: str, judged_by: str, now: datetime) -> None:
         """Say what the crawl is made of: pages of another state of the source, or judgements by other rules, go."""
-        known = dict(self._db.execute("SELECT aspect, value FROM made_for"))
+        known = dict(self._rows("SELECT aspect, value FROM made_for"))
         with self._transaction():
             if known.get("pages_of") != pages_of:
                 self._db.execute("DELETE FROM resolved")
@@ -100,12 +101,15 @@ class Frontier:
 
     def resolved(self) -> dict[str, str | None]:
         """Give every title asked for so far with the page it leads to."""
-        return dict(self._db.execute("SELECT title, page FROM resolved"))
+        return dict(self._rows("SELECT title, page FROM resolved"))
 
     def pages(self, titles: Iterable[str]) -> dict[str, Page]:
         """Give kept pages by title."""
-        found = (self._db.execute("SELECT body FROM pages WHERE title = ?", (title,)).fetchone() for title in titles)
-        pages = (_unpack(row[0]) for row in found if row)
+        bodies = (body for title in titles for (body,) in self._rows("SELECT body FROM pages WHERE title = ?", title))
+        try:
+            pages = [_unpack(body) for body in bodies]
+        except (zlib.error, ValueError) as error:
+            raise _unusable(error, self._file) from None
         return {page.title: page for page in pages}
 
     def keep_level(self, path_length: int, judgements: Sequence[Judgement]) -> None:
@@ -117,12 +121,12 @@ class Frontier:
 
     def level(self, path_length: int) -> list[Judgement] | None:
         """Give the judgements of a path length in order of title, or None where it is still to be judged."""
-        if not self._db.execute("SELECT 1 FROM levels WHERE path_length = ?", (path_length,)).fetchone():
+        if not self._rows("SELECT 1 FROM levels WHERE path_length = ?", path_length):
             return None
         query = "SELECT title, accepted, score, reasons FROM judgements WHERE path_length = ? ORDER BY title"
         return [
             Judgement(title=title, accepted=bool(accepted), score=score, reasons=tuple(json.loads(reasons)))
-            for title, accepted, score, reasons in self._db.execute(query, (path_length,))
+            for title, accepted, score, reasons in self._rows(query, path_length)
         ]
 
     def _connect(self) -> sqlite3.Connection:
@@ -132,6 +136,12 @@ class Frontier:
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
         return db
+
+    def _rows(self, query: str, *parameters: str | int) -> list[Any]:
+        try:
+            return self._db.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _unusable(error, self._file) from None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -73,8 +73,11 @@ def _batch(backwards: sp.csr_array, first: int) -> list[tuple[NDArray[np.int32],
     size = backwards.shape[0]
     starts = np.arange(first, min(first + _BATCH, size))
     columns = np.arange(len(starts))
-    now = np.zeros((size, len(starts)), dtype=np.float32)
-    now[starts, columns] = 1
+    shape = (size, len(starts))
+    start = sp.csr_array((np.ones(len(starts), dtype=np.float32), (starts, columns)), shape=shape)
+    stopping = np.float32(1 - DAMPING) * start
+    # The first two steps reach few terms, so they are taken over sparse vectors.
+    now = (backwards @ (backwards @ start + stopping) + stopping).toarray()
     change = 1.0
     while change > CHANGE:
         after = backwards @ now

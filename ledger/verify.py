@@ -161,7 +161,7 @@ def verify_log(folder: Path, *, trust: Trust) -> Verified:
     """
     checkpoint = read_checkpoint(folder)
     witnesses = check_checkpoint(checkpoint, trust=trust, where=f"ledger/{CHECKPOINT_NAME}")
-    pass
+    _check_key(folder, trust)
     with open_log(folder, patience=_PATIENCE, exclusive=False) as handle:
         length = handle.seek(0, 2)
     with (folder / LOG_NAME).open("rb") as handle:

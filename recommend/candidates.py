@@ -15,7 +15,7 @@ from search.query import Filters
 from search.retrieve import Hit, WeightedQuery, WeightedTerm, retrieve
 from strokemap.text import is_abbreviation
 
-_MOST_NAMES = 8
+_MOST_NAMES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

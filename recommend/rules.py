@@ -11,7 +11,7 @@ from hive_queries import Fact
 from recommend.codes import Codes, FactPattern, load_codes, named_stage, parse_pattern
 from recommend.stage import Stage
 from recommend.weights import load_weights
-from search.article import Article
+from search.article import KINDS, Article
 from strokemap.errors import RulesInvalid
 from strokemap.text import name_key
 
@@ -70,6 +70,7 @@ class Withhold:
 
     everything: bool = False
     about: tuple[str, ...] = ()
+    """As ``name_key`` writes them, like ``mentions``."""
     mentions: tuple[str, ...] = ()
     kind: tuple[str, ...] = ()
     audience: tuple[str, ...] = ()
@@ -78,11 +79,11 @@ class Withhold:
     def covers(self, article: Article) -> bool:
         """Tell whether the article is one of these."""
         return (
-            (not self.about or _says(self.about, _said_subjects(article)))
-            and (not self.mentions or _says(self.mentions, (*_said_subjects(article), article.text)))
-            and (not self.kind or article.kind in self.kind)
+            (not self.kind or article.kind in self.kind)
             and (not self.audience or article.audience in self.audience)
             and (not self.only_stage or (bool(article.stage) and set(article.stage) <= set(self.only_stage)))
+            and (not self.about or _says(self.about, _subjects(article)))
+            and (not self.mentions or _says(self.mentions, (*_subjects(article), article.text)))
         )
 
 
@@ -107,7 +108,7 @@ class Rule:
     @property
     def withholds_everything(self) -> bool:
         """Tell whether the rule leaves nothing to recommend."""
-        return any(withhold.everything for withhold in self.withhold)
+        return Withhold(everything=True) in self.withhold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,9 +226,9 @@ def _read_withhold(part: Mapping[str, object], *, where: str) -> Withhold:
     _refuse_unknown(part, known=Withhold.__dataclass_fields__, where=where)
     return Withhold(
         everything=_yes(part, "everything", where=where),
-        about=_texts(part, "about", where=where),
-        mentions=_texts(part, "mentions", where=where),
-        kind=_texts(part, "kind", where=where),
+        about=tuple(map(name_key, _texts(part, "about", where=where))),
+        mentions=tuple(map(name_key, _texts(part, "mentions", where=where))),
+        kind=_texts(part, "kind", where=where, known=KINDS),
         audience=_texts(part, "audience", where=where, known=_AUDIENCES),
         only_stage=tuple(named_stage(name, where=where) for name in _texts(part, "only_stage", where=where)),
     )
@@ -278,11 +279,11 @@ def _years(part: Mapping[str, object], key: str, *, where: str) -> int | None:
     return value
 
 
-def _said_subjects(article: Article) -> tuple[str, ...]:
-    """Give all that an article says it is about."""
+def _subjects(article: Article) -> tuple[str, ...]:
     return (article.title, article.section, article.focus, *article.subjects, *article.synonyms)
 
 
 def _says(phrases: Iterable[str], texts: Iterable[str]) -> bool:
-    keys = [f" {name_key(text)} " for text in texts]
-    return any(f" {name_key(phrase)} " in key for phrase in phrases for key in keys)
+    # Commas stand between the texts, so that no phrase is found across two of them.
+    words = " , ".join(["", *map(name_key, texts), ""])
+    return any(f" {phrase} " in words for phrase in phrases)

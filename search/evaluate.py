@@ -68,9 +68,7 @@ def evaluate_retrieval(
     if not asked:
         raise BenchMalformed("No query has a judgement.", hint="Do the files belong together?", where=str(queries))
     work.mkdir(parents=True, exist_ok=True)
-    baseline: Run = {}
-    expanded: Run = {}
-    linked = 0
+    baseline, expanded, linked = Run(), Run(), 0
     with TemporaryDirectory(prefix="evaluation-", dir=work) as folder:
         index = write_index(_articles(corpus), folder=Path(folder) / "index", progress=progress)
         for count, (id, text) in enumerate(sorted(asked.items()), start=1):
@@ -78,9 +76,9 @@ def evaluate_retrieval(
             expanded[id] = baseline[id] if widened is None else widened
             linked += named
             progress("searching", count, len(asked))
-    judged = {id: judgements[id] for id in asked}
+    judged = {id: judgements[id] for id in sorted(asked)}
     before, after = measure(judged, baseline), measure(judged, expanded)
-    changes = [after[id]["nDCG@10"] - before[id]["nDCG@10"] for id in sorted(asked)]
+    changes = [after[id]["nDCG@10"] - before[id]["nDCG@10"] for id in judged]
     helped, hurt = sum(change > MARGIN for change in changes), sum(change < -MARGIN for change in changes)
     return RetrievalEvaluation(
         queries=len(asked),
@@ -212,7 +210,9 @@ def _text(fields: Mapping[str, object], name: str, path: Path, number: int) -> s
 
 def _malformed(path: Path, number: int, reason: str) -> BenchMalformed:
     return BenchMalformed(
-        f"A line can't be read: {reason}.", hint="docs/evaluation.md shows the files.", where=f"{path}:{number}"
+        f"A line can't be read: {reason}.",
+        hint="Give JSONL with _id and text, and judgements as query, document, score.",
+        where=f"{path}:{number}",
     )
 
 

@@ -24,11 +24,8 @@ async def send_batch(
 ) -> AcquiredOut:
     """Take one extract as the request's body: one file, or a .zip of the folder that a format asks for."""
     check_institution(caller, institution)
-    path = await intake.land(request.stream())
-    try:
+    async with intake.received(request.stream()) as path:
         acquired = await run_in_threadpool(intake.acquire, path, institution=institution, format=format)
-    finally:
-        intake.clear_landing(path)
     return AcquiredOut(
         institution=institution,
         batch=acquired.batch,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from hive_queries.dialect import Statement, read_shipped, tables
+from hive_queries.dialect import Statement, needed_by, read_shipped, tables
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter
 from strokemap.errors import FormatUnknown, HistoryStoreUnreachable
 from strokemap.home import replace_file
@@ -51,8 +51,9 @@ class DuckDBStore:
             with record.open("w", encoding="utf-8", newline="") as handle:
                 csv.writer(handle).writerow(fields)
             sources = {**landed, _BATCHES: record}
-            for table, source in sources.items():
-                self._write(table, source, incoming / table)
+            with closing(self._connect()) as connection:
+                for table, source in sources.items():
+                    _write(connection, table, source, incoming / table)
             with self._lock("tables", exclusive=True):
                 for table in sources:
                     _put(incoming / table, self._partition(table, batch))
@@ -95,7 +96,7 @@ class DuckDBStore:
         """Run over views on the files of the batches that count now; the tables are locked for changes meanwhile."""
         with self._guarded(), self._lock("tables", exclusive=False), closing(self._connect()) as connection:
             self._check_format(make=False)
-            self._make_views(connection)
+            self._make_views(connection, statement=statement)
             named = {name: parameters[name] for name in statement.parameters}
             result = connection.execute(statement.duckdb, named or None)
             while rows := result.fetchmany(_FETCH):
@@ -117,43 +118,24 @@ class DuckDBStore:
             }
         )
 
-    def _write(self, table: str, source: Path, folder: Path) -> None:
-        columns = {c.name: _TYPES[c.type] for item in tables() if item.name == table for c in item.columns}
-        folder.mkdir()
-        with closing(self._connect()) as connection:
-            rows = connection.read_csv(
-                glob.escape(str(source)),
-                columns=columns,
-                header=False,
-                auto_detect=False,
-                sep=",",
-                quotechar='"',
-                escapechar='"',
-                force_not_null=[name for name, kind in columns.items() if kind == "VARCHAR"],
-            )
-            # Sorted by patient, a look-up of one reads few row groups.
-            ordered = rows.order("patient, source_row") if "patient" in columns else rows
-            ordered.write_parquet(str(folder / _FILE))
-        _sync(folder / _FILE)
-        _sync(folder)
-
-    def _make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _make_views(self, connection: duckdb.DuckDBPyConnection, *, statement: Statement) -> None:
         counted = sorted((self.root / "tables" / _BATCHES).glob(f"institution=*/batch=*/{_FILE}"))
         partitions = [file.parent.relative_to(self.root / "tables" / _BATCHES) for file in counted]
-        for table in tables():
-            found = [self.root / "tables" / table.name / partition / _FILE for partition in partitions]
+        for item in needed_by(statement):
+            if item.kind == "view":
+                connection.execute(item.duckdb)
+                continue
+            found = [self.root / "tables" / item.name / partition / _FILE for partition in partitions]
             files = [glob.escape(str(file)) for file in found if file.exists()]
-            columns = [f"{column.name} {_TYPES[column.type]}" for column in table.columns]
             if files:
-                names = ", ".join(column.name for column in table.columns)
+                names = ", ".join(column.name for column in item.columns)
                 shape = f"{names}, CAST(institution AS VARCHAR) AS institution, CAST(batch AS VARCHAR) AS batch"
-                connection.read_parquet(files, hive_partitioning=True).project(shape).create_view(table.name)
+                connection.read_parquet(files, hive_partitioning=True).project(shape).create_view(item.name)
             else:
-                shape = ", ".join([*columns, "institution VARCHAR", "batch VARCHAR"])
-                connection.execute(f"CREATE TABLE {table.name} ({shape})")
-        for statement in read_shipped("tables.hql"):
-            if statement.kind == "view":
-                connection.execute(statement.duckdb)
+                columns = [f"{column.name} {_TYPES[column.type]}" for column in item.columns]
+                connection.execute(
+                    f"CREATE TABLE {item.name} ({', '.join(columns)}, institution VARCHAR, batch VARCHAR)"
+                )
 
     def _check_format(self, *, make: bool) -> None:
         record = self.root / "format"
@@ -192,6 +174,26 @@ class DuckDBStore:
                 hint="Check space and permissions of the folder, then try again: nothing is half-done.",
                 where=str(self.root),
             ) from None
+
+
+def _write(connection: duckdb.DuckDBPyConnection, table: str, source: Path, folder: Path) -> None:
+    columns = {c.name: _TYPES[c.type] for item in tables() if item.name == table for c in item.columns}
+    folder.mkdir()
+    rows = connection.read_csv(
+        glob.escape(str(source)),
+        columns=columns,
+        header=False,
+        auto_detect=False,
+        sep=",",
+        quotechar='"',
+        escapechar='"',
+        force_not_null=[name for name, kind in columns.items() if kind == "VARCHAR"],
+    )
+    # Sorted by patient, a look-up of one reads few row groups.
+    ordered = rows.order("patient, source_row") if "patient" in columns else rows
+    ordered.write_parquet(str(folder / _FILE))
+    _sync(folder / _FILE)
+    _sync(folder)
 
 
 def _put(source: Path, partition: Path) -> None:

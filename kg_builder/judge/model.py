@@ -45,12 +45,9 @@ class ModelJudge:
         # A feature that this wiki can't give takes the examples' mean, so that it speaks neither for nor against.
         values = self._means | {name: value for name, value in measured.items() if name in self._means}
         score = self._model.score(values)
-        return Judgement(
-            title=title,
-            accepted=score >= self._threshold,
-            score=score,
-            reasons=_reasons(self._model.contributions(values)),
-        )
+        accepted = score >= self._threshold
+        reasons = _reasons(self._model.contributions(values), accepted=accepted)
+        return Judgement(title=title, accepted=accepted, score=score, reasons=reasons)
 
 
 def shipped_model() -> LinearModel:
@@ -59,7 +56,15 @@ def shipped_model() -> LinearModel:
     return parse_model(file.read_text(encoding="utf-8"), where="kg_builder/judge/model.json")
 
 
-def _reasons(contributions: Mapping[str, float]) -> tuple[str, ...]:
-    """Word the strongest contributions, strongest first; what contributes nothing is no reason."""
-    strongest = sorted(contributions.items(), key=lambda part: (-round(abs(part[1]), 9), part[0]))[:REASONS]
-    return tuple(_WORDING[name][0 if part > 0 else 1] for name, part in strongest if round(part, 9))
+def _reasons(contributions: Mapping[str, float], *, accepted: bool) -> tuple[str, ...]:
+    """Word the strongest contributions: those for what was decided, then, to make up the number, those against it."""
+    parts = {name: round(part if accepted else -part, 9) for name, part in contributions.items()}
+    backing = sorted((name for name, part in parts.items() if part > 0), key=lambda name: (-parts[name], name))
+    opposed = sorted((name for name, part in parts.items() if part < 0), key=lambda name: (parts[name], name))
+    worded = [_WORDING[name][0 if accepted else 1] for name in backing]
+    worded += [_contrary(_WORDING[name][1 if accepted else 0]) for name in opposed]
+    return tuple(worded[:REASONS])
+
+
+def _contrary(reason: str) -> str:
+    return f"Even so: {reason[0].lower()}{reason[1:]}"

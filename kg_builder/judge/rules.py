@@ -60,7 +60,7 @@ def vocabulary_of(starting: Iterable[Page], *, terms: Iterable[str]) -> frozense
 
 
 def find_in(names: Iterable[str], vocabulary: frozenset[str]) -> str:
-    """Give the first key of the vocabulary, in order of the alphabet, that one of the names is or holds; "" for none."""
+    """Give the first key of the vocabulary, by alphabet, that one of the names is or holds; "" for none."""
     keys = {name_key(name) for name in names}
     return min((entry for entry in vocabulary for key in keys if _holds(key, entry)), default="")
 

@@ -33,8 +33,10 @@ LABELS = ("starting", "near", "far")
 THRESHOLD = 0.35
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
-BELIEF: Mapping[str, float] = {"opening_alike": 0.5, "names_starting": 0.5, "links_to_starting": 0.5}
-"""Short written pages keep to their subject more than real ones do, so what their wording shows is believed by half."""
+BELIEVED_BY_HALF = frozenset(
+    ("opening_alike", "names_starting", "links_to_starting", "proper_name", "years_in_opening")
+)
+"""Short written pages keep to their subject, or to lives and dates, more strictly than real ones do."""
 PATH_LENGTH = 2
 PLACES = 6
 
@@ -151,11 +153,10 @@ def _levels(
     accepted, judged, linking = set(starting), set(starting), starting
     for path_length in range(1, PATH_LENGTH + 2):
         evidence: dict[str, list[Evidence]] = {}
-        for mention, source in ((mention, source) for source in linking for mention in pages[source].mentions):
-            target = titles.get(mention.target)
-            if target is not None and target not in judged:
-                found = Evidence(source=source, target=target, section=mention.section, sentence=mention.sentence)
-                evidence.setdefault(target, []).append(found)
+        for source in linking:
+            for found in _evidence(pages[source], titles=titles):
+                if found.target not in judged:
+                    evidence.setdefault(found.target, []).append(found)
         reached = set(evidence) if path_length <= PATH_LENGTH else set(pages) - judged
         candidates = [
             Candidate(page=pages[title], path_length=path_length, evidence=tuple(evidence.get(title, ())))
@@ -173,10 +174,16 @@ def _levels(
         accepted |= set(linking)
 
 
+def _evidence(page: Page, *, titles: Mapping[str, str]) -> Iterator[Evidence]:
+    for mention in page.mentions:
+        if (target := titles.get(mention.target)) is not None:
+            yield Evidence(source=page.title, target=target, section=mention.section, sentence=mention.sentence)
+
+
 def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Mapping[str, float]) -> LinearModel:
     means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     scales = np.where(scales > 0, scales, 1.0)
-    belief = np.array([BELIEF.get(feature.name, 1.0) for feature in FEATURES])
+    belief = np.array([0.5 if feature.name in BELIEVED_BY_HALF else 1.0 for feature in FEATURES])
     fitted = LogisticRegression(C=REGULARISATION).fit(np.nan_to_num((values - means) / scales) * belief, near)
     return LinearModel(
         name="judge",

@@ -7,6 +7,7 @@ import zlib
 from datetime import datetime
 
 from kg_builder.model import Decision, Digest, Evidence, Link, Made, Section, Term
+from kg_builder.stores.base import BuildSummary
 from strokemap.topic import Topic
 
 
@@ -40,6 +41,19 @@ def json_to_made(text: str) -> Made:
         failed=tuple(failed),
         unread=unread,
         at=datetime.fromisoformat(at),
+    )
+
+
+def row_to_summary(row: tuple[str, str, int, int, str], *, published: bool) -> BuildSummary:
+    """Give the line of the list of builds."""
+    digest, topic, terms, links, made = row
+    return BuildSummary(
+        digest=Digest(digest),
+        topic=topic,
+        terms=terms,
+        links=links,
+        made=json_to_made(made),
+        published=published,
     )
 
 

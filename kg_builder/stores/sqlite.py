@@ -22,6 +22,7 @@ from kg_builder.stores.rows import (
     made_to_json,
     row_to_decision,
     row_to_link,
+    row_to_summary,
     row_to_term,
     sections_to_blob,
     term_to_row,
@@ -53,10 +54,8 @@ class SqliteMapStore:
                 return
             counts = (len(build.terms), len(build.links))
             row = (build.digest, build.topic.name, topic_to_json(build.topic), made_to_json(build.made), *counts)
-            cursor = db.execute(
-                "INSERT INTO builds (digest, topic_name, topic, made, terms, links) VALUES (?, ?, ?, ?, ?, ?)", row
-            )
-            number = cursor.lastrowid
+            insert = "INSERT INTO builds (digest, topic_name, topic, made, terms, links) VALUES (?, ?, ?, ?, ?, ?)"
+            number = db.execute(insert, row).lastrowid
             ids = {term.title: index for index, term in enumerate(build.terms)}
             total = len(build.terms) + len(build.links)
             db.executemany(
@@ -104,17 +103,7 @@ class SqliteMapStore:
         with self._connection() as db:
             published = {digest for (digest,) in db.execute(_PUBLISHED)}
             query = "SELECT digest, topic_name, terms, links, made FROM builds ORDER BY number DESC"
-            return tuple(
-                BuildSummary(
-                    digest=Digest(digest),
-                    topic=topic,
-                    terms=terms,
-                    links=links,
-                    made=json_to_made(made),
-                    published=digest in published,
-                )
-                for digest, topic, terms, links, made in db.execute(query)
-            )
+            return tuple(row_to_summary(row, published=row[0] in published) for row in db.execute(query))
 
     def publish(self, digest: Digest) -> None:
         """Make this build its topic's published one; the published one again changes nothing."""
@@ -151,10 +140,8 @@ class SqliteMapStore:
         """Append a decision and give it back with its number."""
         row = (decision.action, decision.term, decision.value, decision.who, decision.why, decision.at.isoformat())
         with self._transaction() as db:
-            cursor = db.execute(
-                "INSERT INTO decisions (action, term, value, who, why, at) VALUES (?, ?, ?, ?, ?, ?)", row
-            )
-            return row_to_decision((cursor.lastrowid, *row))
+            insert = "INSERT INTO decisions (action, term, value, who, why, at) VALUES (?, ?, ?, ?, ?, ?)"
+            return row_to_decision((db.execute(insert, row).lastrowid, *row))
 
     def decisions(self) -> tuple[Decision, ...]:
         """Give all decisions, oldest first."""

@@ -220,11 +220,11 @@ def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -
     material = Path(__file__).parents[2] / "api" / "demonstration" / "pages.xml"
     crawl = ("crawl", "--topic", "stroke", "--source", str(material), "--json")
     first = json.loads(demo_command(*crawl).out)
-    number = json.loads(demo_command("curate", "reject", "Aphasia", "--why", "a test", "--json").out)["number"]
+    number = json.loads(demo_command("curate", "reject", "Dysarthria", "--why", "a test", "--json").out)["number"]
     second = json.loads(demo_command(*crawl).out)
     assert second["digest"] != first["digest"]
     diff = json.loads(demo_command("builds", "diff", first["digest"], second["digest"], "--json").out)
-    assert "Aphasia" in diff["terms_removed"]
+    assert "Dysarthria" in diff["terms_removed"]
     demo_command("curate", "undo", str(number), "--why", "the test is over")
     assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
 

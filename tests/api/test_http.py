@@ -18,7 +18,8 @@ def test_search_answers_in_the_promised_shape(web: TestClient, token: Callable) 
     assert answer.status_code == 200, answer.text
     body = answer.json()
     assert body["terms"][0]["term"] == "Transient ischemic attack"
-    assert {"from", "to", "sentence", "section"} == set(body["expansion"][0]["path"][0])
+    paths = [term["path"] for term in body["expansion"] if term["path"]]
+    assert {"from", "to", "sentence", "section"} == set(paths[0][0])
     assert body["entry"] is not None
 
 
@@ -150,7 +151,7 @@ def test_article_is_read_by_its_id(web: TestClient, token: Callable) -> None:
     for result in found:
         answer = web.get(f"/api/v1/articles/{httpx_quote(result['id'])}", headers=token("clinician"))
         assert answer.status_code == 200, result["id"]
-        assert answer.json()["title"] == result["title"]
+        assert result["title"].startswith(answer.json()["title"])
 
 
 def test_unknown_article_and_term_are_not_found(web: TestClient, token: Callable) -> None:
@@ -208,8 +209,8 @@ def test_zip_that_leaves_its_folder_is_refused(web: TestClient, token: Callable,
     headers = token("institution", subject="gateway", institution="lake")
     answer = web.post("/api/v1/histories/lake/batches?format=fhir", content=packed.getvalue(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "history.batch.malformed")
-    landing = demonstration.setup.home.work / "landing"
-    assert list(landing.iterdir()) == []
+    received = demonstration.setup.home.work / "received"
+    assert list(received.iterdir()) == []
 
 
 def test_institution_sends_only_its_own(web: TestClient, token: Callable) -> None:
@@ -218,10 +219,9 @@ def test_institution_sends_only_its_own(web: TestClient, token: Callable) -> Non
     assert (answer.status_code, answer.json()["code"]) == (403, "access.denied")
 
 
-def test_receipt_and_tiles_are_served(web: TestClient, token: Callable, demonstration) -> None:
+def test_receipt_and_tiles_are_served(web: TestClient, token: Callable) -> None:
     entry = web.post("/api/v1/search", json={"query": "walking"}, headers=token("clinician")).json()["entry"]
-    demonstration.setup.home  # noqa: B018 - the ledger lies there
-    web.app.state.doors.service.ledger.publish(now=web.app.state.doors.service.now())
+    web.app.state.doors.service.ledger.publish()
     receipt = web.get(f"/api/v1/ledger/receipts/{entry}", headers=token("auditor"))
     assert receipt.status_code == 200, receipt.text
     assert parse_receipt(receipt.content)
@@ -231,7 +231,7 @@ def test_receipt_and_tiles_are_served(web: TestClient, token: Callable, demonstr
     assert web.get(f"/ledger/tile/0/000.p/{size % 256}").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["../checkpoint", "..%2flog.db", "0/../../log.db", "64/000", "0/1", "entries/abc"])
+@pytest.mark.parametrize("path", ["%2e%2e/checkpoint", "..%2flog.db", "0/../../log.db", "64/000", "0/1", "entries/abc"])
 def test_only_tiles_are_served_from_the_ledger(web: TestClient, path: str) -> None:
     assert web.get(f"/ledger/tile/{path}").status_code == 404
 

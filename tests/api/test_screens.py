@@ -45,7 +45,7 @@ def test_clinician_searches_and_sees_why(visit) -> None:
     page = visit("clinician").post("/search", data={"query": "mini stroke with trouble finding words"})
     assert page.status_code == 200
     assert "Transient ischemic attack" in page.text
-    assert "<mark>" in page.text
+    assert '<mark class="word">' in page.text
     assert "Why this article" in page.text
     assert "on the ledger" in page.text
 

@@ -95,10 +95,8 @@ def test_three_institutions_give_profiles_of_one_shape(
         "fhir", institution="lake",
     )  # fmt: skip
     stroke = {"START": "2019-05-06", "PATIENT": "p1", "CODE": "230690007", "DESCRIPTION": "Stroke", "ENCOUNTER": ""}
-    take(
-        csv_folder(patients=[{"Id": "p1", "BIRTHDATE": "1950", "GENDER": "M", "DEATHDATE": "2020-02-03"}], conditions=[stroke]),
-        "synthea", institution="river",
-    )  # fmt: skip
+    person = {"Id": "p1", "BIRTHDATE": "1950", "GENDER": "M", "DEATHDATE": "2020-02-03"}
+    take(csv_folder(patients=[person], conditions=[stroke]), "synthea", institution="river")
     lake, river = one_profile("lake-p1"), one_profile("river-p1")
     # No row of the patient came, yet the fact counts.
     assert (lake.sex, lake.birth_year, lake.stroke_on, lake.stroke_type) == ("", None, date(2025, 3, 4), "haemorrhagic")

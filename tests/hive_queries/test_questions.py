@@ -13,7 +13,7 @@ from hive_queries.questions import questions
 from strokemap.errors import QuestionInvalid
 
 SNOMED = "http://snomed.info/sct"
-SYSTEMS = {"Condition": "onsetDateTime", "Procedure": "performedDateTime", "MedicationRequest": "authoredOn"}
+DATES = {"Condition": "onsetDateTime", "Procedure": "performedDateTime", "MedicationRequest": "authoredOn"}
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def lake(ndjson: Callable[..., Path], take: Callable[..., Acquired], key: bytes)
         system = "http://www.nlm.nih.gov/research/umls/rxnorm" if kind == "MedicationRequest" else SNOMED
         field = "medicationCodeableConcept" if kind == "MedicationRequest" else "code"
         resources.append(
-            {"resourceType": kind, "id": str(number), "subject": {"reference": f"Patient/{patient}"}, SYSTEMS[kind]: day,
-             field: {"coding": [{"system": system, "code": code}]}}
+            {"resourceType": kind, "id": str(number), "subject": {"reference": f"Patient/{patient}"},
+             DATES[kind]: day, field: {"coding": [{"system": system, "code": code}]}}
         )  # fmt: skip
     for number, (patient, value, day) in enumerate(
         [
