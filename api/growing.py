@@ -9,6 +9,7 @@ from datetime import datetime
 
 from api.curating import Bench
 from kg_builder import Build, assemble, crawl, open_source
+from kg_builder.decisions import apply_decisions, curated_texts
 from kg_builder.frontier import Frontier
 from kg_builder.judge import open_judge
 from strokemap.progress import Progress
@@ -40,18 +41,20 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
             if not asked.resume:
                 frontier.clear()
             with bench.store() as store:
+                decisions = store.decisions()
                 crawled = crawl(
                     topic,
                     source=source,
                     judge=open_judge(topic),
                     frontier=frontier,
-                    decisions=store.decisions(),
+                    decisions=decisions,
                     max_pages=asked.max_pages,
                     progress=progress,
                     now=now,
                 )
-                build, texts = assemble(topic, crawled=crawled, source=source.name, now=now)
-                store.write(build, texts=texts, progress=progress)
+                found, texts = assemble(topic, crawled=crawled, source=source.name, site=source.site, now=now)
+                build = apply_decisions(found, decisions)
+                store.write(build, texts=curated_texts(texts, decisions), progress=progress)
             frontier.clear()
         finally:
             frontier.close()

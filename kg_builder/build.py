@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kg_builder.model import Build, Digest, Evidence, Link, Made, Page, PageText, Section, Term
+from kg_builder.model import Build, Digest, Evidence, Link, Made, Page, PageText, Section, Site, Term
 from kg_builder.projection import Projection, make_projection
 from kg_builder.stores.base import MapStore
 from kg_builder.wikitext import first_sentence
@@ -27,10 +27,13 @@ from strokemap.topic import Topic
 if TYPE_CHECKING:  # crawl imports this file
     from kg_builder.crawl import Accepted, Crawled
 
+NO_SITE = Site()
 DIGEST_FORMAT = "strokemap-build-1"
 
 
-def assemble(topic: Topic, *, crawled: Crawled, source: str, now: datetime) -> tuple[Build, Iterable[PageText]]:
+def assemble(
+    topic: Topic, *, crawled: Crawled, source: str, now: datetime, site: Site = NO_SITE
+) -> tuple[Build, Iterable[PageText]]:
     """Make the build of a crawl, and the texts of its terms in order of title.
 
     Two terms are linked where either's page mentions the other, under its title or a redirect to it.
@@ -40,6 +43,7 @@ def assemble(topic: Topic, *, crawled: Crawled, source: str, now: datetime) -> t
     links = _links(pages)
     made = Made(
         source=source,
+        site=site,
         judge=crawled.judge,
         pages=crawled.pages,
         requests=crawled.requests,

@@ -220,9 +220,9 @@ def _judge_level(
     )
     rulings = {candidate.page.title: rules.ruling(candidate.page) for candidate in candidates}
     open_ones = [candidate for candidate in candidates if rulings[candidate.page.title] is None]
-    judgements = rules.judge.judge(open_ones, context=context) if open_ones else []
-    judgements += [_decided(title, ruling) for title, ruling in rulings.items() if ruling is not None]
-    judgements.sort(key=lambda judgement: judgement.title)
+    judged = rules.judge.judge(open_ones, context=context) if open_ones else []
+    decided = [_decided(title, ruling) for title, ruling in rulings.items() if ruling is not None]
+    judgements = sorted([*judged, *decided], key=lambda judgement: judgement.title)
     if not reader.failed:
         # Judged without a page that may be had next time, a level is not final.
         reader.frontier.keep_level(path_length, judgements)

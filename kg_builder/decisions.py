@@ -87,16 +87,18 @@ def apply_decisions(build: Build, decisions: Sequence[Decision]) -> Build:
 
 
 def curated_texts(texts: Iterable[PageText], decisions: Sequence[Decision]) -> Iterator[PageText]:
-    """Give the pages' texts under their terms' titles; merged pages come last, joined; holds only those in memory."""
+    """Give the pages' texts under their terms' titles; merged and renamed ones come last and are all that is held."""
     plan = read_plan(decisions)
-    joined = {plan.final(title) for title in plan.merged}
+    touched = {plan.final(title) for title in (*plan.merged, *plan.renamed)}
     held: dict[str, list[PageText]] = defaultdict(list)
     for text in texts:
         title = plan.final(text.title)
-        if title in joined:
+        if text.title in plan.rejected:
+            continue
+        if title in touched:
             held[title].append(text)
-        elif text.title not in plan.rejected:
-            yield replace(text, title=title)
+        else:
+            yield text
     for title, pages in sorted(held.items()):
         pages.sort(key=lambda page: (page.title in plan.merged, page.title))
         yield PageText(title=title, sections=tuple(chain.from_iterable(page.sections for page in pages)))

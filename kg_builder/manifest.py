@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kg_builder.model import Build, Digest
+from kg_builder.model import Build, Digest, Site
 from strokemap.errors import ProjectionMissing
 
 FORMAT = "strokemap-projection-1"
@@ -24,6 +24,7 @@ class Manifest:
     terms: int
     links: int
     longest_name: int
+    site: Site
     files: Mapping[str, tuple[int, str]]
 
 
@@ -55,7 +56,7 @@ def _parse_manifest(text: str) -> Manifest:
     if fields.pop("format") != FORMAT:
         raise ValueError
     files = {name: (file["size"], file["sha256"]) for name, file in fields.pop("files").items()}
-    return Manifest(files=files, **fields)
+    return Manifest(files=files, site=Site(**fields.pop("site")), **fields)
 
 
 def unharmed(folder: Path, *, digest: Digest) -> bool:
@@ -78,6 +79,7 @@ def write_manifest(build: Build, *, longest_name: int, folder: Path) -> None:
         "terms": len(build.terms),
         "links": len(build.links),
         "longest_name": longest_name,
+        "site": asdict(build.made.site),
         "files": files,
     }
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -84,11 +84,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The wiki that pages come from, as it names itself; empty where it does not say."""
+
+    name: str = ""
+    address: str = ""
+    """What stands before a page's title in its address, such as ``https://en.wikipedia.org/wiki/``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """How a build was made; no part of its digest."""
 
     source: str
     """Absolute path or URL of what was read."""
+    site: Site = Site()
     judge: str
     pages: int
     requests: int

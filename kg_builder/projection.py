@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kg_builder.columns import ListColumn, StringColumn, hash_key, read_array, read_lists, read_numbers, read_strings
 from kg_builder.manifest import check_files, missing
-from kg_builder.model import Build, Digest, PageText, Section
+from kg_builder.model import Build, Digest, PageText, Section, Site
 from kg_builder.paths import shortest_path
 from strokemap.errors import NothingPublished
 from strokemap.home import Home
@@ -56,6 +56,7 @@ class Projection:
 
     digest: Digest
     topic: str
+    site: Site
     titles: Sequence[str]
     longest_name: int
     _folder: Path
@@ -77,6 +78,7 @@ class Projection:
             return cls(
                 digest=manifest.digest,
                 topic=manifest.topic,
+                site=manifest.site,
                 titles=read_strings(folder, "titles"),
                 longest_name=manifest.longest_name,
                 _folder=folder,

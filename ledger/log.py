@@ -124,13 +124,15 @@ def publish(log: Log, *, sign: Signer) -> Checkpoint:
                 where=f"ledger/{CHECKPOINT_NAME}",
             )
         edge, leaves = _carry_on(log, signed)
-        if signed and edge.size + len(leaves) == signed.size:
+        if signed and edge.size == signed.size and not leaves:
             return signed
         for leaf in leaves:
             for tile, data in edge.append(leaf):
                 log.tiles.write(tile, data)
         for tile, data in edge.partial():
             log.tiles.write(tile, data)
+        if signed and edge.size == signed.size:
+            return signed
         checkpoint = sign.sign(size=Size(edge.size), root=edge.root())
         replace_file(log.folder / CHECKPOINT_NAME, checkpoint.text)
         log.tiles.clean()

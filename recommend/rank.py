@@ -96,22 +96,28 @@ def rank(
 
 
 def choose(ranked: Sequence[Ranked], *, limits: Limits, limit: int) -> tuple[Ranked, ...]:
-    """Give at most ``limit`` of ``ranked``, best first: each strong need first gets its best article, then the rest
-    follow by score; not too many for one chief need, and no two with nearly one title.
+    """Give at most ``limit`` of ``ranked``, best first: a varied choice.
+
+    Each strong need first gets the best article that is chiefly for it or, for want of one, speaks of it. The rest
+    follow by score. There are not too many for one chief need, and no two with nearly one title.
     """
     chosen: list[Ranked] = []
     needs = {match.need.names: match.need for each in ranked for match in each.matches}
     strong = (need for need in needs.values() if need.weight >= limits.strong)
     for need in sorted(strong, key=lambda need: (-need.weight, need.names)):
-        # First the articles that are chiefly for this need; then, for want of one, those that speak of it.
-        its = sorted((each for each in ranked if each.meets(need)), key=lambda each: each.chief.names != need.names)
-        if len(chosen) < limit:
-            chosen.extend(islice((each for each in its if not _alike(each, chosen, limits=limits)), 1))
+        its = [each for each in ranked if each.chief.names == need.names]
+        if not its and not any(each.meets(need) for each in chosen):
+            its = [each for each in ranked if each.meets(need)]
+        chosen.extend(islice((each for each in its if _fits(each, chosen, limits=limits, limit=limit)), 1))
     for each in ranked:
-        full = sum(other.chief.names == each.chief.names for other in chosen) >= limits.per_need
-        if len(chosen) < limit and not full and not _alike(each, chosen, limits=limits):
+        if _fits(each, chosen, limits=limits, limit=limit):
             chosen.append(each)
     return tuple(sorted(chosen, key=lambda each: (-each.score, each.article.id)))
+
+
+def _fits(each: Ranked, chosen: Sequence[Ranked], *, limits: Limits, limit: int) -> bool:
+    of_need = sum(other.chief.names == each.chief.names for other in chosen)
+    return len(chosen) < limit and of_need < limits.per_need and not _alike(each, chosen, limits=limits)
 
 
 def _score(article: Article, matches: tuple[Match, ...], *, stage: Stage, as_of: date, weights: Weights) -> Ranked:

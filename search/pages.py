@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from kg_builder.model import Site
 from kg_builder.projection import Projection
 from search.article import WIKI, Article
 from search.reading import reading_grade
 
-SOURCE = "Wikipedia"
-_ADDRESS = "https://en.wikipedia.org/wiki/"
-_LICENCE = "CC BY-SA 4.0"
+_LICENCES = {"wikipedia.org": "CC BY-SA 4.0"}
+"""By the end of the wiki's host name; an export does not say its licence."""
 EASY_GRADE = 8.0
 """A section up to this reading grade is for everyone; a harder one is for clinicians."""
 # Sections that hold no text to read, only pointers elsewhere.
@@ -29,27 +29,35 @@ def page_articles(projection: Projection) -> Iterator[Article]:
             if section.text.strip() and section.heading.casefold() not in _NO_READING:
                 texts.setdefault(section.heading, []).append(section.text.strip())
         for heading, parts in texts.items():
-            yield _article(page.title, heading, unicodedata.normalize("NFC", "\n".join(parts)))
+            text = unicodedata.normalize("NFC", "\n".join(parts))
+            yield _article(page.title, heading, text, site=projection.site)
 
 
-def page_url(title: str, section: str) -> str:
-    """Give the address of a section on Wikipedia."""
-    address = _ADDRESS + quote(title.replace(" ", "_"), safe="")
+def page_url(title: str, section: str, *, site: Site) -> str:
+    """Give the address of a section on its wiki; the empty string where the export does not say whose it is."""
+    if not site.address:
+        return ""
+    address = site.address + quote(title.replace(" ", "_"), safe="")
     return f"{address}#{quote(section.replace(' ', '_'), safe='')}" if section else address
 
 
-def _article(title: str, heading: str, text: str) -> Article:
+def _article(title: str, heading: str, text: str, *, site: Site) -> Article:
     grade = reading_grade(text)
     return Article(
         id=f"{WIKI}{title}#{heading}",
         title=title,
         text=text,
-        url=page_url(title, heading),
-        source=SOURCE,
+        url=page_url(title, heading, site=site),
+        source=site.name,
         kind="understand",
         audience="" if grade is not None and grade <= EASY_GRADE else "clinician",
         subjects=(title,),
         language="en",
-        licence=_LICENCE,
+        licence=_licence(site),
         reading_grade=grade,
     )
+
+
+def _licence(site: Site) -> str:
+    host = urlsplit(site.address).hostname or ""
+    return next((text for end, text in _LICENCES.items() if host == end or host.endswith(f".{end}")), "")

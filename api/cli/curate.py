@@ -88,7 +88,7 @@ def judge() -> None:
 @json_option
 def show_judge(*, as_json: bool) -> None:
     """Show the shipped model: features, weights, and what training measured."""
-    from kg_builder.judge import shipped_model
+    from kg_builder.judge.model import shipped_model
 
     model = shipped_model()
     weights = sorted(zip(model.features, model.coefficients, strict=True), key=lambda pair: -abs(pair[1]))

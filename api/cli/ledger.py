@@ -43,7 +43,9 @@ def verify(ctx: click.Context, *, receipt: Path | None, as_json: bool) -> None:
     """Hash every entry and tile anew and compare with the signed checkpoint; or check one receipt."""
     opened = _ledger(ctx)
     if receipt is None:
-        opened.publish()
+        # Nothing is signed or tidied before the check, except on a ledger that was never published.
+        if opened.status().published == 0:
+            opened.publish()
         verified = opened.verify()
     else:
         found = parse_receipt(_read(receipt))
@@ -82,7 +84,7 @@ def open_(ctx: click.Context, *, index: int) -> None:
 
 @ledger.command("erase")
 @click.argument("index", type=int)
-@click.option("--reason", required=True, help="A code such as request or retention; it stands on the ledger.")
+@click.option("--reason", required=True, help="Why; kept encrypted, for people write names into reasons.")
 @json_option
 @click.pass_context
 def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None:

@@ -30,7 +30,7 @@ from strokemap.model import LinearModel
 from strokemap.topic import Topic
 
 LABELS = ("starting", "near", "far")
-THRESHOLD = 0.35
+THRESHOLD = 0.33
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
 BELIEVED_BY_HALF = frozenset(
@@ -100,9 +100,9 @@ def _read_example(line: str, *, where: str) -> Example:
     try:
         fields = json.loads(line)
         example = Example(**(fields | {"other_names": tuple(fields.get("other_names", ()))}))
-        if example.label not in LABELS or not all(isinstance(value, str) for value in (example.topic, example.title)):
+        texts = (example.topic, example.title, example.wikitext, *example.other_names)
+        if example.label not in LABELS or not all(isinstance(text, str) for text in texts):
             raise ValueError
-        hash(example)
     except (ValueError, TypeError, AttributeError):
         raise JudgeMalformed(
             "This line is not a training example.",
@@ -119,7 +119,14 @@ def _digest(examples: Sequence[Example]) -> str:
 
 def _measure(examples: Sequence[Example]) -> _Table:
     rows: list[tuple[str, bool, list[float]]] = []
-    for topic in sorted({example.topic for example in examples}):
+    topics = sorted({example.topic for example in examples})
+    if len(topics) < 2:
+        raise JudgeMalformed(
+            "The examples are of fewer than two topics.",
+            hint="Each topic is held out in turn to measure the model, so give at least two.",
+            where=topics[0] if topics else "no example",
+        )
+    for topic in topics:
         labels = {example.title: example.label for example in examples if example.topic == topic}
         pages = {
             example.title: parse_page(example.title, example.wikitext, redirects=example.other_names)
@@ -181,7 +188,9 @@ def _evidence(page: Page, *, titles: Mapping[str, str]) -> Iterator[Evidence]:
 
 
 def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Mapping[str, float]) -> LinearModel:
-    means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    counts = np.maximum(1, np.sum(~np.isnan(values), axis=0))  # a feature may be measured in no example at all
+    means = np.nansum(values, axis=0) / counts
+    scales = np.sqrt(np.nansum((values - means) ** 2, axis=0) / counts)
     scales = np.where(scales > 0, scales, 1.0)
     belief = np.array([0.5 if feature.name in BELIEVED_BY_HALF else 1.0 for feature in FEATURES])
     fitted = LogisticRegression(C=REGULARISATION).fit(np.nan_to_num((values - means) / scales) * belief, near)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kg_builder.model import Page
+from kg_builder.model import Page, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,11 @@ class PageSource(Protocol):
     @property
     def name(self) -> str:
         """Absolute path or URL, for the record of the build."""
+        ...
+
+    @property
+    def site(self) -> Site:
+        """The wiki's own name and address, so that readers learn whose text they see."""
         ...
 
     @property

@@ -15,25 +15,27 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 from xml.parsers import expat
 
-from kg_builder.model import Page
+from kg_builder.model import Page, Site
 from kg_builder.sources.base import Fetched
 from kg_builder.titles import is_elsewhere, normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
 from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed
 from strokemap.progress import Progress
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 LARGEST_PAGE = 32 * 2**20
 """Characters. MediaWiki refuses pages of over 2 MB; a longer text is an attack or a broken file."""
+_READ = ("title", "ns", "text", "sitename", "base")
 _CHUNK = 2**18
 _ROWS = 500
 _SCHEMA = """
     CREATE TABLE pages (title TEXT PRIMARY KEY, redirect TEXT, body BLOB) WITHOUT ROWID;
+    CREATE TABLE site (name TEXT NOT NULL, address TEXT NOT NULL);
     CREATE INDEX pages_redirect ON pages (redirect) WHERE redirect IS NOT NULL;
 """
 # UNION, not UNION ALL: a loop of redirects ends by itself.
@@ -80,6 +82,12 @@ class XmlExport:
     def name(self) -> str:
         """Absolute path of the export."""
         return str(self._path)
+
+    @property
+    def site(self) -> Site:
+        """What the export's siteinfo says."""
+        name, address = self._index.execute("SELECT name, address FROM site").fetchone()
+        return Site(name=name, address=address)
 
     @property
     def edition(self) -> str:
@@ -158,10 +166,12 @@ def _build_index(path: Path, *, target: Path, progress: Progress) -> None:
         index.executescript(_SCHEMA)
         index.execute("BEGIN")
         count = 0
-        for rows in _batches(path):
+        reader = _Reader(path=path)
+        for rows in _batches(reader):
             index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
             count += len(rows)
             progress("reading the export", count, None)
+        index.execute("INSERT INTO site VALUES (?, ?)", (reader.site.name, reader.site.address))
         index.execute("COMMIT")
         index.close()
         with partial.open("rb") as handle:
@@ -175,9 +185,9 @@ def _build_index(path: Path, *, target: Path, progress: Progress) -> None:
 _Row = tuple[str, str | None, bytes | None]
 
 
-def _batches(path: Path) -> Iterator[list[_Row]]:
+def _batches(reader: _Reader) -> Iterator[list[_Row]]:
     """Give the file's pages in batches; memory stays bounded by a batch and a chunk of the file."""
-    reader = _Reader(path=path)
+    path = reader.path
     try:
         with _decompressed(path) as stream:
             while chunk := stream.read(_CHUNK):
@@ -220,6 +230,7 @@ class _Reader:
 
     path: Path
     rows: list[_Row] = field(default_factory=list)
+    site: Site = field(default_factory=Site)
     _parser: expat.XMLParserType = field(init=False)
     _open: list[str] = field(default_factory=list)
     _text: list[str] = field(default_factory=list)
@@ -272,7 +283,7 @@ class _Reader:
             self._page["redirect"] = attributes.get("title", "")
 
     def _characters(self, data: str) -> None:
-        if self._open and self._open[-1] in ("title", "ns", "text"):
+        if self._open and self._open[-1] in _READ:
             self._length += len(data)
             if self._length > LARGEST_PAGE:
                 raise _malformed("A page is larger than MediaWiki allows", path=self.path, line=self.line)
@@ -284,6 +295,11 @@ class _Reader:
         if (parent, name) in (("page", "title"), ("page", "ns"), ("revision", "text")):
             # Of several revisions the last one written counts: exports list them oldest first.
             self._page[name] = "".join(self._text)
+        elif (parent, name) == ("siteinfo", "sitename"):
+            self.site = replace(self.site, name="".join(self._text).strip())
+        elif (parent, name) == ("siteinfo", "base"):
+            # The address of the main page; those of the others differ from it in their last part.
+            self.site = replace(self.site, address="".join(self._text).strip().rpartition("/")[0] + "/")
         elif name == "page":
             self._finish_page()
 

@@ -6,7 +6,7 @@ import json
 import zlib
 from datetime import datetime
 
-from kg_builder.model import Decision, Digest, Evidence, Link, Made, Section, Term
+from kg_builder.model import Decision, Digest, Evidence, Link, Made, Section, Site, Term
 from kg_builder.stores.base import BuildSummary
 from strokemap.topic import Topic
 
@@ -27,14 +27,15 @@ def json_to_topic(text: str) -> Topic:
 def made_to_json(made: Made) -> str:
     """Pack how a build was made."""
     fields = [made.source, made.judge, made.pages, made.requests, made.failed, made.unread, made.at.isoformat()]
-    return json.dumps(fields)
+    return json.dumps([*fields, made.site.name, made.site.address])
 
 
 def json_to_made(text: str) -> Made:
     """Unpack how a build was made."""
-    source, judge, pages, requests, failed, unread, at = json.loads(text)
+    source, judge, pages, requests, failed, unread, at, site, address = json.loads(text)
     return Made(
         source=source,
+        site=Site(name=site, address=address),
         judge=judge,
         pages=pages,
         requests=requests,

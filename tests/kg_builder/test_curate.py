@@ -366,3 +366,12 @@ def test_texts_follow_their_terms_so_that_none_is_lost_in_the_projection(
 def test_texts_of_rejected_terms_are_left_out(store: MapStore, say: Decide, tiny_texts: tuple[PageText, ...]) -> None:
     say("reject", "Aphasia")
     assert [text.title for text in curated_texts(tiny_texts, store.decisions())] == ["Somewhere", "Stroke"]
+
+
+def test_a_renamed_page_and_a_later_page_of_that_title_give_one_text(
+    store: MapStore, say: Decide, tiny_texts: tuple[PageText, ...]
+) -> None:
+    say("rename", "Aphasia", "Somewhere")
+    texts = list(curated_texts(tiny_texts, store.decisions()))
+    assert [text.title for text in texts] == ["Stroke", "Somewhere"]
+    assert len(texts[1].sections) == 3

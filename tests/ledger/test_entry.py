@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import Entry, Index
+from ledger.crypto import encrypt
 from ledger.entry import RecordKey, format_leaf, parse_leaf, seal, unseal
 from strokemap.errors import EntryInvalid, LogDamaged, VaultDamaged
 
@@ -46,6 +48,14 @@ def test_a_payload_opens_only_with_its_key_and_for_its_commitment(entry: Entry, 
         with pytest.raises(VaultDamaged) as failure:
             unseal(payload, key=key, commitment=commitment, where="entry 0")
         assert failure.value.where == "entry 0"
+
+
+def test_a_content_that_was_well_encrypted_but_never_committed_to_is_refused(entry: Entry, now: datetime) -> None:
+    commitment = seal(entry, key=KEY, at=now).commitment
+    payload_key = hmac.digest(KEY, b"strokemap/ledger/v1/payload", "sha256")
+    forged = encrypt(b"another content", key=payload_key, bound=b"strokemap/ledger/v1/" + commitment)
+    with pytest.raises(VaultDamaged):
+        unseal(forged, key=KEY, commitment=commitment, where="entry 0")
 
 
 def test_a_record_key_of_another_length_is_refused(entry: Entry, now: datetime) -> None:

@@ -107,6 +107,9 @@ def test_tiles_do_not_depend_on_when_they_were_published_and_the_log_rebuilds_th
     # What was published before stays: older partial tiles, until their full one is there.
     assert files(log.folder).items() >= at_once.items()
     shutil.rmtree(log.folder / "tile")
+    publish(log, sign=signer)
+    assert files(log.folder) == at_once
+    shutil.rmtree(log.folder / "tile")
     log.append(LeafBytes(b"one more"))
     publish(log, sign=signer)
     rebuilt = files(log.folder)
@@ -187,6 +190,17 @@ def test_nothing_is_signed_that_does_not_follow_from_what_was_signed(
     with pytest.raises(ProofMismatch):
         publish(log, sign=signer)
     assert not (log.folder / "tile").exists()
+
+
+def test_nothing_is_signed_on_top_of_a_changed_tile_higher_up(make_log: Callable[[int], Log], signer: Signer) -> None:
+    log = make_log(300)
+    publish(log, sign=signer)
+    log.append(LeafBytes(b"more"))
+    (log.folder / "tile/1/000.p/1").write_bytes(bytes(32))
+    before = files(log.folder)
+    with pytest.raises(ProofMismatch):
+        publish(log, sign=signer)
+    assert files(log.folder) == before
 
 
 def test_another_key_does_not_carry_on_a_log(make_log: Callable[[int], Log], signer: Signer) -> None:

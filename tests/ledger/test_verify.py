@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -207,6 +208,7 @@ GOOD = RECEIPT.text.encode()
         (b"index 5", b"index +5", "receipt:3"),
         (b"index 5", b"5", "receipt:3"),
         (b"AQEB", b"AQE*", "receipt:4"),
+        (b64encode(b"\x01" * 32), b64encode(b"short"), "receipt"),
         (b"\n6\n", b"\n06\n", "receipt:8"),
         (b"\n\n", b"\n", "receipt:7"),
     ],

@@ -104,6 +104,21 @@ def test_words_in_passing_add_a_reason_but_do_not_suffice(
     assert heart in [match.need for match in found[0].matches[1:]]
 
 
+def test_strong_need_without_an_article_of_its_own_gets_one_that_speaks_of_it(
+    needs: tuple[Need, ...], tiny_map: Projection, weights: Weights
+) -> None:
+    heart = next(need for need in needs if need.names[0] == "Atrial fibrillation")
+    on_words = [article(f"w{n}", focus="Aphasia", title=f"Words {n * 'x'}", reading_grade=5.0) for n in range(2)]
+    in_passing = article("in-passing", focus="Stroke", title="Causes")
+    found = rank(
+        [*(Candidate(article=each, shares={}) for each in on_words),
+         Candidate(article=in_passing, shares={heart.names: 1.0})],
+        needs=needs, stage=Stage(name="early", days=21), as_of=date(2026, 11, 20), projection=tiny_map, weights=weights,
+    )  # fmt: skip
+    assert found[-1].article is in_passing
+    assert [each.article.id for each in choose(found, limits=weights.limits, limit=2)][-1] == "lib:in-passing"
+
+
 def test_ties_are_broken_by_id(ranker: Ranker) -> None:
     twins = [article(id, focus="Aphasia", title=f"{id} {id}") for id in ("c", "a", "b")]
     assert [each.article.id for each in ranker(*twins)] == ["lib:a", "lib:b", "lib:c"]

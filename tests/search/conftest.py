@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kg_builder.model import Build, Digest, Evidence, Link, Made, PageText, Section, Term
+from kg_builder.model import Build, Digest, Evidence, Link, Made, PageText, Section, Term, Site
 from kg_builder.projection import Projection, make_projection
 from search.article import Article
 from search.gate import Gate, load_gate
@@ -84,7 +84,14 @@ def tiny_map(tmp_path_factory: pytest.TempPathFactory) -> Projection:
         topic=Topic(name="stroke", starting_terms=("Stroke",), path_length=2),
         terms=terms,
         links=links,
-        made=Made(source="/data/pages.xml", judge="model", pages=10, requests=1, at=datetime(2026, 11, 1, tzinfo=UTC)),
+        made=Made(
+            site=Site(name="Wikipedia", address="https://en.wikipedia.org/wiki/"),
+            source="/data/pages.xml",
+            judge="model",
+            pages=10,
+            requests=1,
+            at=datetime(2026, 11, 1, tzinfo=UTC),
+        ),
     )
     texts = (
         PageText(title=title, sections=tuple(Section(heading=heading, text=text) for heading, text in sections))

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from kg_builder.judge import Context, open_judge, shipped_model
+from kg_builder.judge.features import FEATURES
+from kg_builder.judge.model import REASONS, ModelJudge
+from kg_builder.judge.train import Example, read_examples, train_judge
+from kg_builder.model import Candidate, Page
+from kg_builder.wikitext import parse_page
+from strokemap.errors import InputMissing, JudgeMalformed
+from strokemap.model import LinearModel
+from strokemap.topic import Topic
+
+TOPIC = Topic(name="tea", starting_terms=("Tea", "Teapot"), path_length=2)
+
+
+def _pages(texts: dict[str, str]) -> tuple[Page, ...]:
+    return tuple(parse_page(title, text, redirects=()) for title, text in sorted(texts.items()))
+
+
+@pytest.fixture
+def context() -> Context:
+    starting = _pages(
+        {
+            "Tea": "Tea is [[tea leaf|leaves]] brewed in hot [[water]], poured from a [[teapot]] into a [[cup]].",
+            "Teapot": "A teapot is a pot to brew [[tea leaf|leaves]] of [[tea]] in hot [[water]] for a [[cup]].",
+        }
+    )
+    return Context(topic=TOPIC, starting=starting, accepted=starting)
+
+
+@pytest.fixture
+def candidates() -> list[Candidate]:
+    pages = _pages(
+        {
+            "Green tea": "Green tea is [[tea]] of green [[tea leaf|leaves]], brewed in [[water]] in a [[teapot]].",
+            "Leonhard Euler": "Leonhard Euler (1707 – 1783) was a [[mathematics|mathematician]], from 1727 in Russia.",
+            "Uganda": "Uganda is a country of [[Africa]] on [[Lake Victoria]], a kingdom until 1966.",
+        }
+    )
+    return [Candidate(page=page, path_length=1, evidence=()) for page in pages]
+
+
+@pytest.fixture(scope="module")
+def retrained() -> LinearModel:
+    return train_judge()
+
+
+def test_the_shipped_model_tells_the_topic_from_the_rest(context: Context, candidates: list[Candidate]) -> None:
+    judgements = open_judge(TOPIC).judge(candidates, context=context)
+    assert [(one.title, one.accepted) for one in judgements] == [
+        ("Green tea", True),
+        ("Leonhard Euler", False),
+        ("Uganda", False),
+    ]
+
+
+def test_each_judgement_has_a_score_and_three_reasons(context: Context, candidates: list[Candidate]) -> None:
+    for one in open_judge(TOPIC).judge(candidates, context=context):
+        assert 0 <= one.score <= 1
+        assert len(one.reasons) == REASONS
+        assert len(set(one.reasons)) == REASONS
+
+
+def test_reasons_back_the_decision(context: Context, candidates: list[Candidate]) -> None:
+    accepted, rejected, _ = open_judge(TOPIC).judge(candidates, context=context)
+    assert accepted.reasons[0] in {feature.speaks_for for feature in FEATURES}
+    assert rejected.reasons[0] in {feature.speaks_against for feature in FEATURES}
+
+
+def test_the_order_of_candidates_changes_no_judgement(context: Context, candidates: list[Candidate]) -> None:
+    judge = open_judge(TOPIC)
+    shuffled = list(candidates)
+    random.Random(3).shuffle(shuffled)
+    assert judge.judge(shuffled, context=context) == judge.judge(candidates, context=context)
+
+
+def test_a_topic_may_set_its_own_threshold(context: Context, candidates: list[Candidate]) -> None:
+    strict = open_judge(replace(TOPIC, threshold=1.0)).judge(candidates, context=context)
+    lenient = open_judge(replace(TOPIC, threshold=0.0)).judge(candidates, context=context)
+    assert not any(one.accepted for one in strict)
+    assert all(one.accepted for one in lenient)
+
+
+def test_a_feature_that_was_not_measured_speaks_neither_way(context: Context, candidates: list[Candidate]) -> None:
+    model = shipped_model()
+    heavy = tuple(
+        100.0 if name == "categories_alike" else weight
+        for name, weight in zip(model.features, model.coefficients, strict=True)
+    )
+    plain = ModelJudge(model).judge(candidates, context=context)
+    weighted = ModelJudge(replace(model, coefficients=heavy)).judge(candidates, context=context)
+    assert [one.score for one in weighted] == [one.score for one in plain]
+
+
+def test_a_model_of_unknown_features_is_refused() -> None:
+    model = shipped_model()
+    with pytest.raises(JudgeMalformed, match="colour"):
+        ModelJudge(replace(model, features=("colour", *model.features[1:])))
+
+
+def test_another_model_has_another_name() -> None:
+    model = shipped_model()
+    assert ModelJudge(model).name == open_judge(TOPIC).name
+    assert ModelJudge(replace(model, intercept=model.intercept + 1)).name != ModelJudge(model).name
+
+
+def test_everything_accepts_everything(context: Context, candidates: list[Candidate]) -> None:
+    judge = open_judge(replace(TOPIC, judge="everything"))
+    assert judge.name == "everything"
+    assert all(one.accepted and one.score == 1.0 for one in judge.judge(candidates, context=context))
+
+
+def test_the_vocabulary_rule_knows_starting_terms_and_what_is_given(
+    context: Context, candidates: list[Candidate]
+) -> None:
+    topic = replace(TOPIC, judge="vocabulary")
+    alone = open_judge(topic).judge(candidates, context=context)
+    assert [one.title for one in alone if one.accepted] == []
+    given = open_judge(topic, vocabulary=["uganda"]).judge(candidates, context=context)
+    assert [one.title for one in given if one.accepted] == ["Uganda"]
+
+
+def test_the_vocabulary_rule_reads_whole_words_and_other_names(context: Context) -> None:
+    pages = [
+        Page(title="Teapots of China"),
+        Page(title="Steapotable"),
+        Page(title="Brewing vessel", redirects=("Tea pot", "Teapot (vessel)")),
+    ]
+    judge = open_judge(replace(TOPIC, judge="vocabulary"))
+    found = judge.judge([Candidate(page=page, path_length=1, evidence=()) for page in pages], context=context)
+    assert {one.title: one.accepted for one in found} == {
+        "Brewing vessel": True,
+        "Steapotable": False,
+        "Teapots of China": True,
+    }
+
+
+def test_training_again_gives_the_shipped_model(retrained: LinearModel) -> None:
+    shipped = shipped_model()
+    assert retrained.trained_on == shipped.trained_on
+    assert retrained.features == shipped.features
+    assert retrained.threshold == shipped.threshold
+    assert retrained.coefficients == pytest.approx(shipped.coefficients, abs=1e-4)
+    assert (*retrained.means, *retrained.scales, retrained.intercept) == pytest.approx(
+        (*shipped.means, *shipped.scales, shipped.intercept), abs=1e-4
+    )
+    assert dict(retrained.report) == pytest.approx(dict(shipped.report), abs=0.02)
+
+
+def test_the_model_judges_topics_that_it_was_not_trained_on(retrained: LinearModel) -> None:
+    assert retrained.report["auc"] > 0.85
+    assert retrained.report["f1"] > 0.75
+    assert retrained.report["calibration_error"] < 0.15
+
+
+def test_the_examples_are_several_topics_none_of_them_the_one_we_ship() -> None:
+    examples = read_examples()
+    topics = {example.topic for example in examples}
+    assert len(topics) >= 5
+    assert not [example.title for example in examples if example.title.casefold() == "stroke"]
+    assert len({(example.topic, example.title) for example in examples}) == len(examples)
+
+
+def test_more_examples_change_the_model_and_its_digest(tmp_path: Path) -> None:
+    few = tmp_path / "few.jsonl"
+    chosen = [asdict(example) for example in read_examples() if example.topic in ("asthma", "beekeeping")]
+    few.write_text("\n".join(map(json.dumps, chosen)), encoding="utf-8")
+    extra = Example(topic="asthma", label="far", title="Zebra", wikitext="A zebra is a striped horse of [[Africa]].")
+    plain, more = train_judge(few), train_judge(few, extra=(extra,))
+    assert more.trained_on != plain.trained_on
+    assert more.coefficients != plain.coefficients
+    assert more.report["examples"] == plain.report["examples"] + 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no json",
+        "[]",
+        '{"topic": "a", "label": "near", "title": "T"}',
+        '{"topic": "a", "label": "maybe", "title": "T", "wikitext": ""}',
+        '{"topic": "a", "label": "near", "title": 3, "wikitext": ""}',
+        '{"topic": "a", "label": "near", "title": "T", "wikitext": "", "colour": "red"}',
+        '{"topic": "a", "label": "near", "title": "T", "wikitext": null}',
+        '{"topic": "a", "label": "near", "title": "T", "wikitext": "", "other_names": 3}',
+    ],
+)
+def test_a_malformed_example_is_named_by_file_and_line(tmp_path: Path, line: str) -> None:
+    good = json.dumps({"topic": "a", "label": "near", "title": "T", "wikitext": ""})
+    path = tmp_path / "examples.jsonl"
+    path.write_text(f"{good}\n{line}\n", encoding="utf-8")
+    with pytest.raises(JudgeMalformed) as caught:
+        train_judge(path)
+    assert caught.value.where == "examples.jsonl:2"
+
+
+@pytest.mark.parametrize(
+    ("labels", "topics"), [(("starting", "near"), "ab"), (("starting", "near", "far"), "a"), ((), "")]
+)
+def test_too_few_labels_or_topics_are_refused(tmp_path: Path, labels: tuple[str, ...], topics: str) -> None:
+    path = tmp_path / "examples.jsonl"
+    lines = [
+        json.dumps({"topic": topic, "label": label, "title": label, "wikitext": ""})
+        for topic in topics
+        for label in labels
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(JudgeMalformed):
+        train_judge(path)
+
+
+def test_missing_and_misencoded_examples_are_errors_of_their_own(tmp_path: Path) -> None:
+    with pytest.raises(InputMissing):
+        train_judge(tmp_path / "nothing.jsonl")
+    path = tmp_path / "latin.jsonl"
+    path.write_bytes(b'{"title": "caf\xe9"}\n')
+    with pytest.raises(JudgeMalformed, match="UTF-8"):
+        train_judge(path)
+
+
+def test_judging_does_not_import_scikit_learn() -> None:
+    code = "import sys, kg_builder.judge; kg_builder.judge.shipped_model(); sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
