@@ -13,7 +13,7 @@ from pathlib import Path
 from api.service import Clock
 from hive_queries import HistoryStore, acquire, make_profiles, open_history_store
 from hive_queries.acquire import Acquired
-from hive_queries.profiles import ProfilesMade
+from hive_queries.profiles import ProfilesMade, prune_profiles
 from strokemap.errors import BatchMalformed, InputTooLarge
 from strokemap.home import Home
 from strokemap.keys import Keys
@@ -59,6 +59,8 @@ class Intake:
         with self.home.lock("profiles"), self.store() as store:
             made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now())
             self.home.point("profiles", made.version)
+            # Older profiles would keep what a withdrawn institution sent.
+            prune_profiles(self.home.profiles, keep=made.version)
         return made
 
     @asynccontextmanager

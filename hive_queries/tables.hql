@@ -357,9 +357,10 @@ SELECT institution, patient, kind, system, code, source_column, source_value, qu
 FROM latest_rehab_assessments;
 
 -- What counts as what: the only place with code sets. IST: University of Edinburgh, doi:10.7488/ds/104, its table of
--- variables. ICD-10: chapters I and R. SNOMED CT and RxNorm: single concepts; an institution's other codes are facts all
--- the same, only without a concept. A concept starting with `stroke` is a statement on the stroke: `stroke none` is the
--- final diagnosis that it was none.
+-- variables. ICD-10: chapters I and R. SNOMED CT: single codes, not their descendants. Oral anticoagulants: by ingredient
+-- (RxNorm), or by its name in the institution's words, as products have too many codes to list. An institution's other
+-- codes are facts all the same, only without a concept. A concept starting with `stroke` is a statement on the stroke:
+-- `stroke none` is the final diagnosis that it was none.
 CREATE VIEW IF NOT EXISTS latest_concepts AS
 SELECT institution, patient, concept, quantity, on_date, on_precision
 FROM (
@@ -391,16 +392,18 @@ FROM (
           WHEN f.code IN ('422504002', '432504007', '371040005', '371041009') THEN 'stroke ischaemic'
           WHEN f.code IN ('274100004', '21454007', '1386000') THEN 'stroke haemorrhagic'
           WHEN f.code IN ('230690007', '230713003') THEN 'stroke unknown'
-          WHEN f.code IN ('87486003', '20301004') THEN 'aphasia'
+          WHEN f.code IN ('87486003') THEN 'aphasia'
           WHEN f.code IN ('49436004', '282825002', '440059007') THEN 'atrial fibrillation'
           WHEN f.code IN ('5154007', '311555007') THEN 'speech therapy'
         END
-      WHEN f.system = 'rxnorm' THEN
+      WHEN f.kind = 'medication' THEN
         CASE
-          WHEN f.code IN ('11289', '855288', '855296', '855302', '855312', '855318', '855324', '855332', '855338', '855344')
+          WHEN f.system = 'rxnorm' AND f.code IN ('11289', '1364430', '1114195', '1037042', '1599538')
             THEN 'anticoagulant'
-          WHEN f.code IN ('1364430', '1364435', '1364445', '1114195', '1114198', '1232082', '1232086') THEN 'anticoagulant'
-          WHEN f.code IN ('1037042', '1037045', '1037179', '1599538', '1599543', '1599551', '1599555') THEN 'anticoagulant'
+          WHEN LOWER(f.display) LIKE '%warfarin%' OR LOWER(f.display) LIKE '%apixaban%' THEN 'anticoagulant'
+          WHEN LOWER(f.display) LIKE '%rivaroxaban%' OR LOWER(f.display) LIKE '%dabigatran%' THEN 'anticoagulant'
+          WHEN LOWER(f.display) LIKE '%edoxaban%' OR LOWER(f.display) LIKE '%acenocoumarol%' THEN 'anticoagulant'
+          WHEN LOWER(f.display) LIKE '%phenprocoumon%' THEN 'anticoagulant'
         END
       WHEN f.system = 'loinc' AND f.code = '8480-6' THEN 'systolic blood pressure'
     END AS concept

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from hive_queries.extracts import Extract, ExtractFile, row_text
 from hive_queries.rows import (
@@ -65,7 +66,7 @@ def read(extract: Extract) -> Iterator[Reading]:
     for name, file in by_name.items():
         kind = _EVENTS.get(name)
         if kind is None:
-            yield from (LeftOut(what=name.removesuffix(".csv")) for _ in list(file.rows())[1:])
+            yield from (LeftOut(what=name.removesuffix(".csv")) for _ in islice(file.rows(), 1, None))
         else:
             started = ("DATE|START",) if kind.kind != "encounter" else ("START",)
             yield from _read_file(file, needed=(*kind.columns, *started), take=_taker(kind))

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kg_builder.judge.base import Context, Judge
-from kg_builder.judge.model import ModelJudge, shipped_model
 from kg_builder.judge.rules import EverythingJudge, VocabularyJudge
 from strokemap.model import LinearModel
 from strokemap.topic import Topic
 
-__all__ = ["Context", "Judge", "open_judge", "shipped_model"]
+__all__ = ["Context", "Judge", "open_judge"]
 
 
 def open_judge(topic: Topic, *, model: LinearModel | None = None, vocabulary: Sequence[str] = ()) -> Judge:
@@ -23,4 +22,7 @@ def open_judge(topic: Topic, *, model: LinearModel | None = None, vocabulary: Se
         return EverythingJudge()
     if topic.judge == "vocabulary":
         return VocabularyJudge(vocabulary)
+    # The model needs scipy, which takes longer to import than a whole search; nothing but a crawl needs the model.
+    from kg_builder.judge.model import ModelJudge, shipped_model
+
     return ModelJudge(model or shipped_model(), threshold=topic.threshold)

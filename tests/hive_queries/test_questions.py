@@ -12,6 +12,7 @@ from hive_queries.acquire import Acquired
 from hive_queries.questions import questions
 from strokemap.errors import QuestionInvalid
 
+WORDS = {"1364445": "Apixaban 5 MG Oral Tablet"}
 SNOMED = "http://snomed.info/sct"
 DATES = {"Condition": "onsetDateTime", "Procedure": "performedDateTime", "MedicationRequest": "authoredOn"}
 
@@ -40,7 +41,7 @@ def lake(ndjson: Callable[..., Path], take: Callable[..., Acquired], key: bytes)
         field = "medicationCodeableConcept" if kind == "MedicationRequest" else "code"
         resources.append(
             {"resourceType": kind, "id": str(number), "subject": {"reference": f"Patient/{patient}"},
-             DATES[kind]: day, field: {"coding": [{"system": system, "code": code}]}}
+             DATES[kind]: day, field: {"coding": [{"system": system, "code": code, "display": WORDS.get(code, "")}]}}
         )  # fmt: skip
     for number, (patient, value, day) in enumerate(
         [

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kg_builder.judge import Context, open_judge, shipped_model
+from kg_builder.judge import Context, open_judge
 from kg_builder.judge.features import FEATURES
-from kg_builder.judge.model import REASONS, ModelJudge
+from kg_builder.judge.model import REASONS, ModelJudge, shipped_model
 from kg_builder.judge.train import Example, read_examples, train_judge
 from kg_builder.model import Candidate, Page
 from kg_builder.wikitext import parse_page

@@ -1,0 +1,182 @@
+"""The main job at the command line on real input: a Wikipedia extract, a trial's patients, health articles."""
+
+import gzip
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.data, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("real")
+
+
+@pytest.fixture(scope="module")
+def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start one command as a process of its own, on a home of this module."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STROKEMAP_")}
+
+    def run(*arguments: object, home: str = "home") -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / home), *map(str, arguments)]
+        kept = environment | {"STROKEMAP_KEYS": str(folder / "keys")}
+        return subprocess.Popen(words, env=kept, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def command(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., dict]:
+    """Run one command to its end and give its JSON."""
+
+    def run(*arguments: object, home: str = "home") -> dict:
+        process = start(*arguments, "--json", home=home)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        return json.loads(out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def crawl(test_data: Path) -> tuple[object, ...]:
+    wiki = test_data / "wiki"
+    return ("crawl", "--topic", wiki / "topic-eval.toml", "--source", wiki / "wiki-medical.xml.bz2")
+
+
+@pytest.fixture(scope="module")
+def build(command: Callable[..., dict], crawl: tuple[object, ...]) -> dict:
+    return command(*crawl, "--publish")
+
+
+@pytest.fixture(scope="module")
+def library(command: Callable[..., dict], build: dict, test_data: Path) -> dict:
+    return command("articles", "import", test_data / "articles" / "health-articles.jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def histories(command: Callable[..., dict], test_data: Path) -> dict[str, dict]:
+    patients = test_data / "patients"
+    extracts = {
+        "ist": ("ist", patients / "ist.csv.gz"),
+        "synthea_a": ("synthea", patients / "synthea-a"),
+        "synthea_b": ("synthea", patients / "synthea-b"),
+    }
+    acquired = {
+        name: command("histories", "sync", "--institution", name, "--format", format_, path)
+        for name, (format_, path) in extracts.items()
+    }
+    acquired["profiles"] = command("histories", "profiles")
+    return acquired
+
+
+def checkpoints(home: Path) -> int:
+    """Count what the crawl's checkpoint holds now."""
+    count = 0
+    for path in (home / "work" / "crawl").glob("*/*.sqlite*"):
+        if path.suffix == ".sqlite":
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as frontier:
+                for (table,) in frontier.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    count += frontier.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]
+    return count
+
+
+def test_crawl_killed_three_times_gives_the_same_build(
+    build: dict, start: Callable[..., subprocess.Popen[str]], command: Callable[..., dict], crawl: tuple, folder: Path
+) -> None:
+    seen = 0
+    for _ in range(3):
+        process = start(*crawl, "--resume", home="killed")
+        deadline = time.monotonic() + 120
+        while process.poll() is None and checkpoints(folder / "killed") <= seen and time.monotonic() < deadline:
+            time.sleep(0.02)  # waiting for another process, not for a clock
+        assert process.poll() is None, "it ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        now = checkpoints(folder / "killed")
+        assert now > seen
+        seen = now
+    assert command(*crawl, "--resume", home="killed")["digest"] == build["digest"]
+
+
+def test_judge_beats_path_length_and_vocabulary(command: Callable[..., dict], build: dict, test_data: Path) -> None:
+    wiki = test_data / "wiki"
+    found = command("evaluate", "map", "--topic", wiki / "topic-eval.toml", "--labels", wiki / "labels-dev.tsv")
+    assert found["f1"] > found["path_length_only"]["f1"]
+    assert found["f1"] > found["vocabulary"]["f1"]
+    assert found["ceiling"]["f1"] > found["f1"]
+    assert found["terms"] == build["terms"]
+
+
+def test_all_patients_load_and_what_is_not_understood_is_quarantined(
+    command: Callable[..., dict], histories: dict[str, dict]
+) -> None:
+    assert histories["ist"]["patients"] == 19_435
+    assert histories["synthea_a"]["patients"] == histories["synthea_b"]["patients"] == 1_000
+    assert histories["profiles"]["patients"] == 21_435
+    listed = command("histories", "quarantine")
+    assert listed["quarantined"] == sum(item.get("quarantined", 0) for item in histories.values())
+    assert all(row["file"] and row["line"] and row["reason"] for row in listed["rows"])
+
+
+def test_all_articles_load(library: dict) -> None:
+    assert (library["imported"], library["quarantined"]) == (4_859, 0)
+
+
+def test_lay_query_links_expands_and_finds(command: Callable[..., dict], library: dict) -> None:
+    answer = command("search", "mini stroke with trouble finding words")
+    assert "Transient ischemic attack" in [term["term"] for term in answer["terms"]]
+    assert answer["expansion"]
+    assert all(term["reason"] for term in answer["expansion"])
+    assert answer["results"]
+    assert answer["unlinked"], "words that the map lacks are searched as text, and listed"
+
+
+def test_patient_with_dysphasia_and_atrial_fibrillation_gets_articles_on_both(
+    command: Callable[..., dict], library: dict, histories: dict[str, dict], test_data: Path
+) -> None:
+    with gzip.open(test_data / "patients" / "ist.csv.gz", "rt", encoding="latin-1") as lines:
+        header = next(lines).strip().split(",")
+        place = {name: header.index(name) for name in ("RDEF4", "RATRIAL", "DDEAD", "RDATE", "RCONSC")}
+        wanted = {"RDEF4": "Y", "RATRIAL": "Y", "DDEAD": "N", "RDATE": "mar-93", "RCONSC": "F"}
+        number = next(
+            number
+            for number, line in enumerate(lines, start=1)
+            if all(line.split(",")[place[name]] == value for name, value in wanted.items())
+        )
+    answer = command("recommend", f"ist-{number:06}", "--as-of", "1993-03-15")
+    facts = {
+        (reason["fact"]["column"], reason["fact"]["value"], reason["fact"]["date"])
+        for result in answer["results"]
+        for reason in result["reasons"]
+        if reason["fact"]
+    }
+    assert {("RDEF4", "Y", "1993-03"), ("RATRIAL", "Y", "1993-03")} <= facts
+    titles = " ".join(result["title"] for result in answer["results"])
+    assert "Aphasia" in titles
+    assert "Atrial Fibrillation" in titles
+    assert all(result["reasons"] for result in answer["results"])
+
+
+def test_our_bm25_is_that_of_bm25s(command: Callable[..., dict], build: dict, test_data: Path) -> None:
+    bench = test_data / "retrieval" / "nfcorpus"
+    found = command(
+        *("evaluate", "retrieval", "--corpus", bench / "corpus.jsonl.gz"),
+        *("--queries", bench / "queries-dev.jsonl.gz", "--qrels", bench / "qrels-dev.tsv.gz"),
+    )
+    assert found["baseline"]["nDCG@10"] == pytest.approx(0.284, abs=0.01)
+    assert found["expanded"]["nDCG@10"] > 0
+    assert found["helped"] + found["hurt"] + found["unchanged"] == found["queries"]
+
+
+def test_ledger_of_it_all_verifies(command: Callable[..., dict], library: dict) -> None:
+    assert command("ledger", "verify")["ledger"] == "verified"
