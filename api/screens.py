@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,8 +233,8 @@ def map_page(request: Request, service: ServiceDep, bench: BenchDep, visitor: Vi
         view = term_out(bench.term(title))
     except StrokemapError as error:
         return page(request, "map.html", visitor, values | {"error": error}, status=error.http_status)
-    neighbours = [step.target if step.source == title else step.source for step in view.links]
-    spots = place_around(tuple(dict.fromkeys(neighbours))[:_NEIGHBOURS_DRAWN])
+    closest = Counter(step.target if step.source == title else step.source for step in view.links)
+    spots = place_around(tuple(name for name, _ in closest.most_common(_NEIGHBOURS_DRAWN)))
     return page(request, "map.html", visitor, values | {"view": view, "spots": spots})
 
 

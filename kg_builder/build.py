@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from kg_builder.model import Build, Digest, Evidence, Link, Made, Page, PageText, Section, Site, Term
+from kg_builder.model import Build, Digest, Evidence, Link, Made, Page, PageText, Site, Term, titles_by_name
 from kg_builder.projection import Projection, make_projection
 from kg_builder.stores.base import MapStore
 from kg_builder.wikitext import first_sentence
@@ -27,6 +27,7 @@ from strokemap.topic import Topic
 if TYPE_CHECKING:  # crawl imports this file
     from kg_builder.crawl import Accepted, Crawled
 
+_Key = TypeVar("_Key", str, tuple[str, str])
 NO_SITE = Site()
 DIGEST_FORMAT = "strokemap-build-1"
 
@@ -38,9 +39,9 @@ def assemble(
 
     Two terms are linked where either's page mentions the other, under its title or a redirect to it.
     """
-    pages = [accepted.page for accepted in crawled.terms]
-    terms = tuple(_term(accepted) for accepted in sorted(crawled.terms, key=lambda accepted: accepted.page.title))
-    links = _links(pages)
+    accepted = sorted(crawled.terms, key=lambda term: term.page.title)
+    terms = tuple(map(_term, accepted))
+    links = _links([term.page for term in accepted])
     made = Made(
         source=source,
         site=site,
@@ -52,13 +53,7 @@ def assemble(
         at=now,
     )
     build = Build(digest=digest_build(topic, terms, links), topic=topic, terms=terms, links=links, made=made)
-    texts = [PageText(title=page.title, sections=page.sections) for page in pages]
-    return build, sorted(texts, key=lambda text: text.title)
-
-
-def sort_evidence(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    """Give evidence without doubles, in the one order that all rooms use."""
-    return tuple(sorted(set(evidence), key=lambda one: (one.source, one.target, one.section, one.sentence)))
+    return build, [PageText(title=term.page.title, sections=term.page.sections) for term in accepted]
 
 
 def digest_build(topic: Topic, terms: Sequence[Term], links: Sequence[Link]) -> Digest:
@@ -76,12 +71,13 @@ def _canonical(topic: Topic, terms: Sequence[Term], links: Sequence[Link]) -> It
         names, codes = sorted(term.other_names), sorted(term.codes)
         yield ["term", term.title, names, codes, term.path_length, f"{term.relevance:.4f}", term.content_hash]
     for link in sorted(links, key=lambda link: (link.a, link.b)):
-        evidence = [(one.source, one.target, one.section, one.sentence) for one in sort_evidence(link.evidence)]
+        evidence = [(one.source, one.target, one.section, one.sentence) for one in sorted(set(link.evidence))]
         yield ["link", link.a, link.b, evidence]
 
 
 def _term(accepted: Accepted) -> Term:
     page = accepted.page
+    content = [[section.heading, section.text] for section in page.sections]
     return Term(
         title=page.title,
         other_names=tuple(sorted(set(page.redirects))),
@@ -90,29 +86,17 @@ def _term(accepted: Accepted) -> Term:
         reasons=accepted.reasons,
         codes=tuple(sorted(set(page.identifiers))),
         summary=first_sentence(page.lead),
-        content_hash=hash_sections(page.sections),
+        content_hash=Digest(hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()),
     )
 
 
-def hash_sections(sections: Sequence[Section]) -> Digest:
-    """Name a page's text: its headings and paragraphs, nothing else."""
-    content = [[section.heading, section.text] for section in sections]
-    return Digest(hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest())
-
-
 def _links(pages: Sequence[Page]) -> tuple[Link, ...]:
-    titles = {name: page.title for page in pages for name in page.redirects}
-    titles |= {page.title: page.title for page in pages}
-    found: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
+    titles = titles_by_name(pages)
+    found: dict[tuple[str, str], set[Evidence]] = defaultdict(set)
     for page in pages:
-        for mention in page.mentions:
-            target = titles.get(mention.target)
-            if target is not None and target != page.title:
-                pair = (page.title, target) if page.title < target else (target, page.title)
-                found[pair].append(
-                    Evidence(source=page.title, target=target, section=mention.section, sentence=mention.sentence)
-                )
-    return tuple(Link(a=a, b=b, evidence=sort_evidence(found[a, b])) for a, b in sorted(found))
+        for evidence in page.evidence(titles):
+            found[min(page.title, evidence.target), max(page.title, evidence.target)].add(evidence)
+    return tuple(Link(a=a, b=b, evidence=tuple(sorted(found[a, b]))) for a, b in sorted(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,26 +121,27 @@ class BuildDiff:
 
 def diff_builds(a: Build, b: Build) -> BuildDiff:
     """Compare two builds: what ``b`` adds to, takes from and changes in ``a``."""
-    old_lines, new_lines = ([*_canonical(build.topic, build.terms, build.links)] for build in (a, b))
-    old_terms, new_terms = (
-        {str(line[1]): line for line in lines if line[0] == "term"} for lines in (old_lines, new_lines)
-    )
+    (old_topic, *old), (new_topic, *new) = (_canonical(build.topic, build.terms, build.links) for build in (a, b))
+    old_terms, new_terms = ({str(line[1]): line for line in lines if line[0] == "term"} for lines in (old, new))
     old_links, new_links = (
-        {(str(line[1]), str(line[2])): line for line in lines if line[0] == "link"} for lines in (old_lines, new_lines)
+        {(str(line[1]), str(line[2])): line for line in lines if line[0] == "link"} for lines in (old, new)
     )
+    terms, links = _compare(old_terms, new_terms), _compare(old_links, new_links)
     return BuildDiff(
-        topic_changed=old_lines[0] != new_lines[0],
-        terms_added=tuple(sorted(new_terms.keys() - old_terms.keys())),
-        terms_removed=tuple(sorted(old_terms.keys() - new_terms.keys())),
-        terms_changed=tuple(
-            sorted(title for title in old_terms.keys() & new_terms if old_terms[title] != new_terms[title])
-        ),
-        links_added=tuple(sorted(new_links.keys() - old_links.keys())),
-        links_removed=tuple(sorted(old_links.keys() - new_links.keys())),
-        links_changed=tuple(
-            sorted(pair for pair in old_links.keys() & new_links if old_links[pair] != new_links[pair])
-        ),
+        topic_changed=old_topic != new_topic,
+        terms_added=terms[0],
+        terms_removed=terms[1],
+        terms_changed=terms[2],
+        links_added=links[0],
+        links_removed=links[1],
+        links_changed=links[2],
     )
+
+
+def _compare(old: Mapping[_Key, object], new: Mapping[_Key, object]) -> list[tuple[_Key, ...]]:
+    """Give what came, what went and what differs."""
+    changed = {key for key in old.keys() & new if old[key] != new[key]}
+    return [tuple(sorted(keys)) for keys in (new.keys() - old.keys(), old.keys() - new.keys(), changed)]
 
 
 def publish_build(store: MapStore, digest: Digest, *, home: Home, progress: Progress) -> Projection:
@@ -180,4 +165,5 @@ def rollback_build(store: MapStore, topic: str, *, home: Home, progress: Progres
 
 def _project(store: MapStore, digest: Digest, *, home: Home, progress: Progress) -> Projection:
     build, texts = store.read(digest), store.texts(digest)
-    return make_projection(build, texts=texts, folder=home.projections / digest, progress=progress)
+    with home.lock("projections"):
+        return make_projection(build, texts=texts, folder=home.projections / digest, progress=progress)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
@@ -48,10 +49,28 @@ class Page:
         """Give the text before the first heading, or the empty string."""
         return self.sections[0].text if self.sections and not self.sections[0].heading else ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Give the title and the other names."""
+        return (self.title, *self.redirects)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+    def evidence(self, titles: Mapping[str, str | None]) -> Iterator[Evidence]:
+        """Give what this page says of others; ``titles`` tells which title a mention leads to, None for nowhere."""
+        for mention in self.mentions:
+            if (target := titles.get(mention.target)) is not None and target != self.title:
+                yield Evidence(source=self.title, target=target, section=mention.section, sentence=mention.sentence)
+
+
+def titles_by_name(pages: Iterable[Page]) -> dict[str, str]:
+    """Give the title that each name leads to; a page's own title goes before another's redirect."""
+    pages = tuple(pages)
+    redirects = {name: page.title for page in pages for name in page.redirects}
+    return redirects | {page.title: page.title for page in pages}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Evidence:
-    """Who links to whom, in which section and sentence."""
+    """Who links to whom, in which section and sentence; sorted in this order."""
 
     source: str
     target: str
@@ -161,4 +180,4 @@ class Judgement:
     title: str
     accepted: bool
     score: float
-    reasons: tuple[str, ...] = field(default=())
+    reasons: tuple[str, ...] = ()

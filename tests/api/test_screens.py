@@ -162,3 +162,11 @@ def test_browser_gets_a_page_for_an_error_and_a_program_a_problem(visit) -> None
     assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
     assert "access.denied" in page.text
     assert web.get("/map").headers["content-type"] == "application/problem+json"
+
+
+def test_own_form_is_told_from_a_foreign_one_by_its_origin(web: TestClient) -> None:
+    web.cookies.clear()
+    assert web.get("/signin").headers["referrer-policy"] == "same-origin", "else browsers send Origin: null"
+    for origin, status in (("http://strokemap.test", 303), ("null", 403), ("http://strokemap.test.evil.example", 403)):
+        answer = web.post("/signin/demonstration", data={"person": "patient"}, headers={"Origin": origin})
+        assert answer.status_code == status, origin
