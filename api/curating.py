@@ -9,8 +9,8 @@ from datetime import datetime
 
 from api.indexing import make_index
 from kg_builder import MapStore, Projection, open_map_store, publish_build, rollback_build
-from kg_builder.curate import QueueItem, decide, review_queue
-from kg_builder.model import Build, Decision, Digest
+from kg_builder.curate import decide, review_queue
+from kg_builder.model import Build, Decision, Digest, Term
 from kg_builder.stores.base import BuildSummary, TermView
 from strokemap.errors import BuildUnknown, NothingPublished
 from strokemap.home import Home
@@ -65,7 +65,7 @@ class Bench:
         with self.store() as store:
             return store.decisions()
 
-    def queue(self, *, limit: int) -> tuple[QueueItem, ...]:
+    def queue(self, *, limit: int) -> tuple[Term, ...]:
         """Give the least certain terms of the published build."""
         with self.store() as store:
             return review_queue(store.read(self.published()), store.decisions(), limit=limit)

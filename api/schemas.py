@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from hive_queries.acquire import Acquired
 from kg_builder.model import Decision, Evidence
 from kg_builder.projection import Step
 from kg_builder.stores.base import TermView
 from recommend import Recommendation
 from search import Answer, Article, Query
 from search.query import Filters
+from strokemap.errors import UsageError
 
 ShortText = Annotated[str, StringConstraints(max_length=200)]
 
@@ -59,7 +62,7 @@ class RecommendIn(Strict):
     """Whom to recommend for, as ``<institution>-<own id>``, and as of which day (default: today)."""
 
     patient: ShortText
-    as_of: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    as_of: date | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 10
 
 
@@ -360,6 +363,19 @@ def term_out(view: TermView) -> TermOut:
         summary=term.summary,
         links=_steps(evidence for link in view.links for evidence in link.evidence),
     )
+
+
+def acquired_out(acquired: Acquired, *, institution: str) -> AcquiredOut:
+    """Say what became of a batch."""
+    return AcquiredOut(institution=institution, **_fields(acquired, AcquiredOut, without=("institution",)))
+
+
+def parse_day(text: str, *, where: str) -> date:
+    """Read a day written as 2026-11-23. Errors: UsageError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError("There is no such day.", hint="Write it as 2026-11-23.", where=where) from None
 
 
 def decision_out(decision: Decision) -> DecisionOut:

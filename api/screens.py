@@ -17,8 +17,7 @@ from fastapi.templating import Jinja2Templates
 
 from api.access import ALLOWED, Caller, check_action
 from api.http.depends import BenchDep, ServiceDep, get_doors
-from api.http.recommendations import parse_day
-from api.schemas import ResultOut, article_out, term_out
+from api.schemas import ResultOut, article_out, parse_day, term_out
 from api.tokens import read_token
 from kg_builder.curate import ACTIONS
 from kg_builder.projection import TermId
@@ -278,7 +277,7 @@ def _recommendations(
 ) -> HTMLResponse:
     values: dict[str, object] = {"patient": patient, "as_of": as_of}
     try:
-        day = parse_day(as_of) if as_of else None
+        day = parse_day(as_of, where="as_of") if as_of else None
         answer = service.recommend(patient, as_of=day, limit=10, caller=visitor)
     except StrokemapError as error:
         return page(request, "recommendations.html", visitor, values | {"error": error}, status=error.http_status)

@@ -14,12 +14,12 @@ _AUDIENCE = "strokemap"
 
 
 def make_token(caller: Caller, *, key: bytes, origin: str, now: datetime) -> str:
-    """Sign a token for twelve hours. Errors: UsageError for an unknown role, or a clinician's without institution."""
+    """Sign a token for twelve hours. Errors: UsageError for an unknown role, or for an institution without its name."""
     if caller.role not in ROLES:
         raise UsageError(f"There is no role “{caller.role}”.", hint=f"Roles: {', '.join(ROLES)}.", where="--role")
-    if caller.role in ("institution", "clinician") and not caller.institution:
+    if caller.role == "institution" and not caller.institution:
         raise UsageError(
-            f"A token for the role “{caller.role}” names the institution.",
+            "A token for the role “institution” names the institution.",
             hint="Add --institution NAME.",
             where="--institution",
         )

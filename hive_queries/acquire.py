@@ -10,27 +10,24 @@ import contextlib
 import csv
 import fcntl
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TypeAlias
 
 from hive_queries.dialect import tables
 from hive_queries.engines.base import Batch, BatchDigest, HistoryStore
 from hive_queries.extracts import open_extract
 from hive_queries.formats import find_format
 from hive_queries.pseudonyms import Pseudonyms, check_institution
-from hive_queries.quarantine import count_bad_rows, drop_bad_rows, keep_bad_rows, writing_bad_rows
-from hive_queries.rows import BadRow, Event, Person, Reading, Taken
+from hive_queries.quarantine import drop_bad_rows, keep_bad_rows, quarantined, writing_bad_rows
+from hive_queries.rows import BadRow, Reading, Taken
 from strokemap.errors import BatchMalformed, HomeUnwritable, InstitutionInvalid
 from strokemap.progress import Progress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERY = 2000
 _BAD_ROWS = "bad-rows.jsonl"
-_Value: TypeAlias = str | int | float | date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +39,6 @@ class Acquired:
     patients: int
     quarantined: int
     already: bool
-    left_out: tuple[tuple[str, int], ...] = ()
-    """Rows of kinds that there is no use for, by kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +74,7 @@ def acquire(
         earlier = [batch for batch in store.batches() if batch.institution == institution]
         for batch in earlier:
             if batch.digest == digest:
-                bad = count_bad_rows(work, institution=institution, batch=digest)
+                bad = sum(row.batch == digest for row in quarantined(work, institution=institution))
                 return Acquired(batch=digest, rows=batch.rows, patients=batch.patients, quarantined=bad, already=True)
         landed = _land(
             reader.read(extract), folder=folder, pseudonyms=Pseudonyms(institution, key=key), progress=progress
@@ -98,14 +93,15 @@ def acquire(
             acquired_us=acquired_us,
         )
         progress("Adding the batch", 0, None)
-        added = store.add(batch, landed=landed.files)
+        # A table that the batch has no rows for has an empty file.
+        files = {path.stem: path for path in sorted(folder.glob("*.csv")) if path.stat().st_size}
+        added = store.add(batch, landed=files)
     return Acquired(
         batch=digest,
-        rows=landed.rows,
-        patients=len(landed.patients),
+        rows=batch.rows,
+        patients=batch.patients,
         quarantined=landed.bad_rows,
         already=not added,
-        left_out=tuple(sorted(landed.left_out.items())),
     )
 
 
@@ -132,11 +128,9 @@ def withdraw(institution: str, *, store: HistoryStore, work: Path) -> Withdrawn:
 class _Landed:
     """What was written to the landing folder so far."""
 
-    files: dict[str, Path] = field(default_factory=dict)
-    patients: set[str] = field(default_factory=set)
-    left_out: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     bad_rows: int = 0
+    patients: set[str] = field(default_factory=set)
 
 
 def _land(readings: Iterator[Reading], *, folder: Path, pseudonyms: Pseudonyms, progress: Progress) -> _Landed:
@@ -144,19 +138,25 @@ def _land(readings: Iterator[Reading], *, folder: Path, pseudonyms: Pseudonyms, 
     landed = _Landed()
     first_bad: BadRow | None = None
     with contextlib.ExitStack() as stack:
-        write = _table_writer(stack, folder=folder, landed=landed)
         write_bad = stack.enter_context(writing_bad_rows(folder / _BAD_ROWS))
+        write = {
+            table.name: csv.writer(
+                stack.enter_context((folder / f"{table.name}.csv").open("w", encoding="utf-8", newline=""))
+            ).writerow
+            for table in tables()
+        }
         for number, reading in enumerate(readings, start=1):
             match reading:
                 case Taken():
                     landed.rows += 1
-                    _land_row(reading, number=number, write=write, pseudonyms=pseudonyms, landed=landed)
+                    patient = pseudonyms.patient(reading.own_id)
+                    landed.patients.add(patient)
+                    for table, cells in _rows(reading, number=number, patient=patient, pseudonyms=pseudonyms):
+                        write[table](cells)
                 case BadRow():
                     landed.bad_rows += 1
                     first_bad = first_bad or reading
                     write_bad(reading)
-                case _:
-                    landed.left_out[reading.what] += 1
             if number % _EVERY == 0:
                 progress("Reading rows", number, None)
     progress("Reading rows", landed.rows + landed.bad_rows, landed.rows + landed.bad_rows)
@@ -169,60 +169,22 @@ def _land(readings: Iterator[Reading], *, folder: Path, pseudonyms: Pseudonyms, 
     return landed
 
 
-def _land_row(
-    taken: Taken,
-    *,
-    number: int,
-    write: Callable[[str, tuple[_Value, ...]], None],
-    pseudonyms: Pseudonyms,
-    landed: _Landed,
-) -> None:
+def _rows(
+    taken: Taken, *, number: int, patient: str, pseudonyms: Pseudonyms
+) -> Iterator[tuple[str, tuple[str | int | float | date | None, ...]]]:
+    """Give table and cells, in the order of the table's columns, of all that a row of the extract becomes."""
     row_key = pseudonyms.row(taken.natural_key)
-    pseudonym_of: dict[str, str] = {}
-    items: tuple[Person | Event, ...] = (*taken.people, *taken.events)
-    for item in items:
-        if item.own_id not in pseudonym_of:
-            pseudonym_of[item.own_id] = pseudonyms.patient(item.own_id)
-        patient = pseudonym_of[item.own_id]
-        landed.patients.add(patient)
-        match item:
-            case Person():
-                write("patients", _person_cells(item, row_key=row_key, patient=patient, number=number))
-            case Event():
-                encounter = pseudonyms.encounter(item.encounter)
-                write(item.table, _event_cells(item, row_key, patient, encounter, number))
-
-
-def _person_cells(person: Person, *, row_key: str, patient: str, number: int) -> tuple[_Value, ...]:
-    return (
-        row_key, patient, person.site, person.sex, person.birth_year, person.died_on, person.died_precision,
-        person.status, number,
-    )  # fmt: skip
-
-
-def _event_cells(event: Event, row_key: str, patient: str, encounter: str, number: int) -> tuple[_Value, ...]:
-    return (
-        row_key, patient, encounter, event.kind, event.system, event.code, event.source_column, event.source_value,
-        event.quantity, event.unit, event.display, event.on, event.precision, event.until, event.status, number,
-    )  # fmt: skip
-
-
-def _table_writer(
-    stack: contextlib.ExitStack, *, folder: Path, landed: _Landed
-) -> Callable[[str, tuple[_Value, ...]], None]:
-    known = {table.name for table in tables()}
-    writers: dict[str, Callable[[tuple[_Value, ...]], object]] = {}
-
-    def write(table: str, cells: tuple[_Value, ...]) -> None:
-        if table not in writers:
-            if table not in known:
-                raise ValueError(table)
-            landed.files[table] = folder / f"{table}.csv"
-            handle = stack.enter_context(landed.files[table].open("w", encoding="utf-8", newline=""))
-            writers[table] = csv.writer(handle).writerow
-        writers[table](cells)
-
-    return write
+    if person := taken.person:
+        yield "patients", (
+            row_key, patient, person.site, person.sex, person.birth_year, person.died_on, person.died_precision,
+            person.status, number,
+        )  # fmt: skip
+    for event in taken.events:
+        yield event.table, (
+            row_key, patient, pseudonyms.encounter(event.encounter), event.kind, event.system, event.code,
+            event.source_column, event.source_value, event.quantity, event.unit, event.display, event.on,
+            event.precision, event.until, event.status, number,
+        )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -1,20 +1,26 @@
-"""What the linter refuses and why, as data.
+"""What the linter refuses and why.
 
 Most of it was measured on Apache Hive 4.0.1, Spark 4.3 and DuckDB 2.0; what was not is refused until somebody does.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
 # AND, OR, CASE, IF and EXISTS count as functions in sqlglot's tree.
-_ALLOWED = """
+_FUNCTIONS = """
 AND OR CASE IF EXISTS COALESCE NULLIF CAST TRY_CAST CONCAT CONCAT_WS SORT_ARRAY ARRAY_SORT ARRAY_AGG
 ARRAY_UNIQUE_AGG TIME_TO_STR TS_OR_DS_TO_TIMESTAMP STR_TO_TIME TIME_STR_TO_TIME DATE_FORMAT DATEDIFF DATE_DIFF
 TS_OR_DS_DIFF DATE_ADD DATE_SUB TS_OR_DS_ADD TS_OR_DS_TO_DATE YEAR MONTH DAY MIN MAX SUM COUNT LOWER UPPER SUBSTRING
 LENGTH TRIM ABS ROW_NUMBER RANK DENSE_RANK
 """
-ALLOWED_FUNCTIONS = frozenset(_ALLOWED.split())
+_ALLOWED = frozenset(_FUNCTIONS.split())
 
-REFUSED_FUNCTIONS = {
+_REFUSED_FUNCTIONS = {
     "ADD_MONTHS": "the end of a month is treated differently, and DuckDB gives a time.",
     "ANY_VALUE": "Hive lacks it, and which value is chance.",
     "APPROX_DISTINCT": "Hive lacks it, and each engine estimates differently.",
@@ -45,7 +51,7 @@ REFUSED_FUNCTIONS = {
     "VARIANCE": "Hive divides by n, DuckDB by n - 1.",
 }
 
-REFUSED_NODES = {
+_REFUSED_NODES = {
     # By the name of the class in sqlglot's tree.
     "Filter": "Hive lacks FILTER (WHERE …): use CASE inside the aggregate.",
     "Qualify": "QUALIFY is not in every engine, and its rewriting is not legal on Hive: use a subquery.",
@@ -60,19 +66,16 @@ REFUSED_NODES = {
     "Mod": "% of a negative number or by zero differs.",
     "ILike": "Case folding differs: use LIKE on LOWER(…).",
     "RegexpLike": "Regular expressions differ: use LIKE.",
-    "Struct": "Nested values print differently on each engine: keep columns flat.",
-    "Map": "Nested values print differently on each engine: keep columns flat.",
-    "VarMap": "Nested values print differently on each engine: keep columns flat.",
-    "Array": "Nested values print differently on each engine: keep columns flat.",
-    "Bracket": "Nested values print differently on each engine: keep columns flat.",
-    "Insert": "Rows come and go by batches only, never by statements.",
-    "Update": "Rows come and go by batches only, never by statements.",
-    "Delete": "Rows come and go by batches only, never by statements.",
-    "Merge": "Rows come and go by batches only, never by statements.",
-    "Drop": "Rows come and go by batches only, never by statements.",
+    **dict.fromkeys(
+        ("Struct", "Map", "VarMap", "Array", "Bracket"),
+        "Nested values print differently on each engine: keep columns flat.",
+    ),
+    **dict.fromkeys(
+        ("Insert", "Update", "Delete", "Merge", "Drop"), "Rows come and go by batches only, never by statements."
+    ),
 }
 
-_RESERVED = """
+_WORDS = """
 all alter and array as authorization between bigint binary boolean both by cache case cast char column commit
 conf constraint create cross cube current current_date current_timestamp cursor database date dayofweek dec
 decimal delete desc describe distinct double drop else end except exchange exists extended external extract
@@ -84,4 +87,136 @@ rollback rollup row rows select semi set smallint some start sync table tablesam
 transform trigger true truncate unbounded union uniquejoin unique unknown update user using values varchar
 views when where window with
 """
-RESERVED_WORDS = frozenset(_RESERVED.split())
+_RESERVED = frozenset(_WORDS.split())
+
+
+def _list_differs(node: exp.Expr) -> bool:
+    above: exp.Expr | None = node
+    for kind in (exp.ArraySort, exp.ConcatWs, exp.Coalesce):
+        above = above.parent if above else None
+        if not isinstance(above, kind):
+            return True
+    return False
+
+
+def _division_differs(node: exp.Expr) -> bool:
+    divisor = node.expression.unnest()
+    return not (isinstance(divisor, exp.Nullif) or (isinstance(divisor, exp.Literal) and divisor.name.strip("0.")))
+
+
+def _has_position(node: exp.Expr) -> bool:
+    items = [item.this if isinstance(item, exp.Ordered) else item for item in node.expressions]
+    return any(isinstance(item, exp.Literal) for item in items)
+
+
+def _uses_own_alias(node: exp.Expr) -> bool:
+    aliases: set[str] = set()
+    for item in node.expressions:
+        if isinstance(item, exp.Alias):
+            if aliases & {column.name for column in item.find_all(exp.Column) if not column.table}:
+                return True
+            aliases.add(item.alias)
+    return False
+
+
+_DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[[Any], bool], str], ...] = (
+    (
+        exp.Identifier,
+        lambda node: node.name != node.name.lower(),
+        "Hive makes all names small, DuckDB does not: write small letters.",
+    ),
+    (
+        exp.Identifier,
+        lambda node: node.name in _RESERVED,
+        "A name is a reserved word on one of the engines; use another.",
+    ),
+    (
+        exp.Cast,
+        lambda node: not (node.to.is_type("date") or isinstance(node.this, exp.Null)),
+        "A cast rounds, wraps or prints differently on each engine; only CAST(… AS DATE) is the same.",
+    ),
+    (
+        (exp.TsOrDsAdd, exp.DateAdd, exp.DateSub),
+        lambda node: not isinstance(node.parent, exp.Cast),
+        "Hive and Spark give a date here, DuckDB a time: wrap it in CAST(… AS DATE).",
+    ),
+    (
+        exp.TimeToStr,
+        lambda node: "'yyyy-MM-dd'" not in node.sql("hive"),
+        "The engines read other date formats differently; only 'yyyy-MM-dd' is the same.",
+    ),
+    (
+        (exp.ArrayAgg, exp.ArrayUniqueAgg),
+        _list_differs,
+        "Through PyHive a list comes as text that is not always JSON, in no order, and as NULL when empty: "
+        "write COALESCE(CONCAT_WS(…, SORT_ARRAY(COLLECT_LIST(…))), '').",
+    ),
+    (
+        exp.Substring,
+        lambda node: node.args["start"].name in ("0", ""),
+        "SUBSTR from 0 means from 1 on Hive only: start at 1 or later.",
+    ),
+    (
+        exp.Literal,
+        lambda node: node.is_string and "\\" in node.name,
+        "A backslash in a string escapes on Hive and Spark, not on DuckDB; use a parameter.",
+    ),
+    (exp.Div, _division_differs, "Division by zero is NULL, infinite or an error: divide by NULLIF(…, 0)."),
+    (
+        exp.Star,
+        lambda node: not isinstance(node.parent, exp.Count),
+        "Hive names the columns of * after the table, and their order is nobody's promise: list them.",
+    ),
+    (
+        exp.Join,
+        lambda node: node.kind == "ANTI" or (node.kind == "SEMI" and node.side != "LEFT"),
+        "Hive has LEFT SEMI JOIN only; use NOT EXISTS, or a LEFT JOIN that finds nothing.",
+    ),
+    (
+        exp.Join,
+        lambda node: bool(node.method or node.args.get("using")),
+        "NATURAL and USING merge columns differently: join with ON.",
+    ),
+    (
+        (exp.Order, exp.Group),
+        _has_position,
+        "A position means the column only on some engines, a constant on the others: name the column.",
+    ),
+    (
+        exp.Group,
+        lambda node: any(node.args.get(key) for key in ("all", "cube", "rollup", "grouping_sets", "totals")),
+        "GROUP BY ALL, ROLLUP, CUBE and GROUPING SETS differ: write the groups out.",
+    ),
+    (
+        exp.Placeholder,
+        lambda node: not re.fullmatch(r"[a-z][a-z0-9_]*", node.name),
+        "Parameters have names: write :name.",
+    ),
+    (
+        exp.Select,
+        lambda node: any(not isinstance(item, exp.Column | exp.Alias | exp.Star) for item in node.expressions),
+        "Hive calls a column without a name _c0: give each expression an alias.",
+    ),
+    (
+        exp.Select,
+        _uses_own_alias,
+        "An alias of the same SELECT is no column on Hive: repeat the expression, or use a subquery.",
+    ),
+    (
+        exp.Subquery,
+        lambda node: isinstance(node.parent, exp.From | exp.Join) and not node.alias,
+        "Hive wants an alias for a subquery in FROM.",
+    ),
+)
+"""What differs between the engines: a kind of node, when it does, and what to write instead."""
+
+
+def why_refused(node: exp.Expr) -> str:
+    """Say why a node does not mean the same everywhere; the empty string when it does."""
+    if isinstance(node, exp.Func):
+        name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name()
+        if name not in _ALLOWED:
+            return f"{name}: {_REFUSED_FUNCTIONS.get(name, 'nobody found yet that it means the same on all engines.')}"
+    return _REFUSED_NODES.get(type(node).__name__, "") or next(
+        (reason for kinds, differs, reason in _DIFFERENCES if isinstance(node, kinds) and differs(node)), ""
+    )

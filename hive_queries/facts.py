@@ -8,8 +8,6 @@ from datetime import date, timedelta
 
 from hive_queries.rows import FACT_END, FIELD_END
 
-KINDS = ("condition", "deficit", "observation", "medication", "procedure", "encounter", "outcome")
-PRECISIONS = ("day", "month", "year", "unknown")
 _SAME_STROKE = timedelta(days=90)
 
 

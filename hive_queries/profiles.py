@@ -6,11 +6,9 @@ A version is immutable: written apart, renamed whole. Which one is read is for t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -134,29 +132,30 @@ def published_profiles(home: Home) -> Profiles:
 def make_profiles(store: HistoryStore, *, folder: Path, progress: Progress, now: datetime) -> ProfilesMade:
     """Compute a new version of all profiles; whole and durable on return, and nothing is left of one cut off.
 
-    The number in the name grows; the digest in the version depends on the rows alone. Errors:
-    HistoryStoreUnreachable, HomeUnwritable.
+    One at a time in a folder: whoever calls this holds home's lock. The number in the name grows; the digest in the
+    version depends on the rows alone. Errors: HistoryStoreUnreachable, HomeUnwritable.
     """
     try:
-        with _lock(folder):
-            for left in folder.glob(".making-*"):
-                left.unlink()
-            number = 1 + max((_number(path) for path in folder.iterdir()), default=0)
-            making = folder / f".making-{secrets.token_hex(8)}"
-            progress("Computing profiles", 0, None)
-            (statement,) = read_shipped("profile.hql")
-            version, patients = _write(making, store.run(statement, parameters={}), number, now=now, progress=progress)
-            with making.open("rb") as handle:
-                os.fsync(handle.fileno())
-            making.rename(folder / f"{number}.sqlite")
-            descriptor = os.open(folder, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
-    except OSError as error:
-        raise _unwritable(folder, error.strerror or "not writable") from None
-    except sqlite3.Error as error:
-        raise _unwritable(folder, type(error).__name__) from None
-    return ProfilesMade(version=version, patients=patients)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        making = folder / ".making"
+        making.unlink(missing_ok=True)
+        number = 1 + max(
+            (int(match[1]) for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))), default=0
+        )
+        progress("Computing profiles", 0, None)
+        (statement,) = read_shipped("profile.hql")
+        made = _write(making, store.run(statement, parameters={}), number, now=now, progress=progress)
+        _sync(making)
+        making.rename(folder / f"{number}.sqlite")
+        _sync(folder)
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise HomeUnwritable(
+            f"The profiles can't be written: {reason}.",
+            hint="Check space and permissions of the folder, then try again.",
+            where=str(folder),
+        ) from None
+    return made
 
 
 def prune_profiles(folder: Path, *, keep: str) -> int:
@@ -169,7 +168,7 @@ def prune_profiles(folder: Path, *, keep: str) -> int:
 
 def _write(
     path: Path, rows: Iterable[tuple[Cell, ...]], number: int, *, now: datetime, progress: Progress
-) -> tuple[str, int]:
+) -> ProfilesMade:
     digest, patients = hashlib.sha256(), 0
     with contextlib.closing(sqlite3.connect(path)) as connection:
         # Nobody reads the file before it is whole: a journal would guard nothing.
@@ -181,29 +180,16 @@ def _write(
             if patients % _EVERY == 0:
                 progress("Computing profiles", patients, None)
         version = f"{number}-{digest.hexdigest()[:16]}"
-        about = {"format": FORMAT, "version": version, "made_at": now.isoformat(), "patients": str(patients)}
+        about = {"format": FORMAT, "version": version, "made_at": now.isoformat()}
         connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
         connection.commit()
     progress("Computing profiles", patients, patients)
-    return version, patients
+    return ProfilesMade(version=version, patients=patients)
 
 
-def _number(path: Path) -> int:
-    match = _FILE.fullmatch(path.name)
-    return int(match.group(1)) if match else 0
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / ".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _unwritable(folder: Path, reason: str) -> HomeUnwritable:
-    return HomeUnwritable(
-        f"The profiles can't be written: {reason}.",
-        hint="Check space and permissions of the folder, then try again.",
-        where=str(folder),
-    )
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -20,16 +20,11 @@ from hive_queries.rows import BadRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantinedRow:
-    """A bad row with where it came from. ``field`` is empty where the row as a whole is bad."""
+class QuarantinedRow(BadRow):
+    """A bad row with the institution and the batch that it came with."""
 
     institution: str
     batch: BatchDigest
-    file: str
-    line: int
-    field: str
-    reason: str
-    row: str = dataclasses.field(repr=False)
 
 
 @contextmanager
@@ -59,11 +54,6 @@ def quarantined(work: Path, *, institution: str | None = None) -> Iterator[Quara
         for path in sorted(folder.glob("*.jsonl")):
             for line in path.read_text(encoding="ascii").splitlines():
                 yield QuarantinedRow(institution=folder.name, batch=BatchDigest(path.stem), **json.loads(line))
-
-
-def count_bad_rows(work: Path, *, institution: str, batch: BatchDigest | None = None) -> int:
-    """Count the rows in quarantine of one institution, or of one batch of it."""
-    return sum(row.batch == batch or batch is None for row in quarantined(work, institution=institution))
 
 
 def drop_bad_rows(work: Path, *, institution: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
@@ -17,7 +18,7 @@ from strokemap.errors import QuestionInvalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOLDER = "questions"
-_PARAMETER = re.compile(r"(?P<name>[a-z_]+) (?P<type>[a-z]+)(?: =(?P<default>[^|]*))? \| (?P<about>.+)")
+_PARAMETER = re.compile(r"(?P<name>[a-z_]+) (?P<type>[a-z]+)(?: = ?(?P<default>[^|]*?))? \| (?P<about>.+)")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _LONGEST = 200
 
@@ -99,26 +100,23 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
 
 def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
     """Tell what is held of each institution, those with nothing but rows in quarantine included."""
-    bad: dict[str, int] = {}
-    for row in quarantined(work):
-        bad[row.institution] = bad.get(row.institution, 0) + 1
+    bad = Counter(row.institution for row in quarantined(work))
     (statement,) = read_shipped("status.hql")
-    held = {
-        str(institution): InstitutionStatus(
-            institution=str(institution),
-            patients=int(patients or 0),
-            batches=int(batches or 0),
-            rows=int(rows or 0),
-            quarantined=bad.pop(str(institution), 0),
-            last=_EPOCH + timedelta(microseconds=int(last_us or 0)),
+    held = {str(institution): rest for institution, *rest in store.run(statement, parameters={})}
+    found = []
+    for institution in sorted({*held, *bad}):
+        patients, batches, rows, last_us = (int(cell or 0) for cell in held.get(institution, (0, 0, 0, 0)))
+        found.append(
+            InstitutionStatus(
+                institution=institution,
+                patients=patients,
+                batches=batches,
+                rows=rows,
+                quarantined=bad[institution],
+                last=_EPOCH + timedelta(microseconds=last_us) if batches else None,
+            )
         )
-        for institution, patients, batches, rows, last_us in store.run(statement, parameters={})
-    }
-    for institution, count in bad.items():
-        held[institution] = InstitutionStatus(
-            institution=institution, patients=0, batches=0, rows=0, quarantined=count, last=None
-        )
-    return tuple(held[institution] for institution in sorted(held))
+    return tuple(found)
 
 
 def _question(name: str) -> Question:
@@ -138,42 +136,47 @@ def _parameter(text: str) -> QuestionParameter:
     match = _PARAMETER.fullmatch(text)
     if not match:
         raise ValueError(text)
-    default = match["default"]
-    return QuestionParameter(
-        name=match["name"],
-        type=match["type"],
-        default=default.strip() if default is not None else None,
-        about=match["about"],
-    )
+    return QuestionParameter(**match.groupdict())
 
 
 def _typed(parameter: QuestionParameter, given: str | None) -> Parameter:
     text = parameter.default if given is None else given.strip()
     if text is None:
-        raise _invalid(parameter, "is missing")
-    match parameter.type:
-        case "integer" if _INTEGER.fullmatch(text):
-            return int(text)
-        case "number":
-            try:
-                number = float(text)
-            except ValueError:
-                number = math.nan
-            if math.isfinite(number):
-                return number
-        case "date":
-            try:
-                return date.fromisoformat(text)
-            except ValueError:
-                raise _invalid(parameter, "is not a date such as 2024-02-29") from None
-        case "string" if len(text) <= _LONGEST:
-            return text
-    raise _invalid(parameter, f"is not of the type {parameter.type}")
-
-
-def _invalid(parameter: QuestionParameter, problem: str) -> QuestionInvalid:
-    return QuestionInvalid(
+        problem = "is missing"
+    else:
+        try:
+            return _READ[parameter.type](text)
+        except ValueError:
+            problem = f"is not of the type {parameter.type}"
+    raise QuestionInvalid(
         f"The parameter “{parameter.name}” {problem}.",
         hint=f"{parameter.described}.",
         where=f"param.{parameter.name}",
     )
+
+
+def _string(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise ValueError
+    return text
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+_READ: dict[str, Callable[[str], Parameter]] = {
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "date": date.fromisoformat,
+}

@@ -14,8 +14,11 @@ from typing import TypeAlias
 
 FIELD_END, FACT_END = "␟", "␞"
 """The signs between fields and between facts in ``profile.hql``."""
+LARGEST = 1e15
+"""No measurement is beyond it, or below its negative."""
 _LONGEST = 300
-_NOT_PRINTED = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{FIELD_END}{FACT_END}]+")
+# Half a character (a lone surrogate, as JSON can hold) can't be written to any file.
+_NOT_PRINTED = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{FIELD_END}{FACT_END}]+")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ].*)?)?)?", re.ASCII)
 
 
@@ -32,7 +35,6 @@ class Unreadable(ValueError):
 class Person:
     """A row of the table ``patients``."""
 
-    own_id: str = dataclasses.field(repr=False)
     site: str = ""
     sex: str = ""
     birth_year: int | None = None
@@ -46,7 +48,6 @@ class Event:
     """A row of one of the other tables; they all have the same columns."""
 
     table: str
-    own_id: str = dataclasses.field(repr=False)
     kind: str
     system: str
     code: str
@@ -64,10 +65,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A row of the extract that was understood. Its natural key tells which older row it replaces."""
+    """A row of the extract that was understood: of one patient. Its natural key tells which older row it replaces."""
 
+    own_id: str = dataclasses.field(repr=False)
     natural_key: tuple[str, ...] = dataclasses.field(repr=False)
-    people: tuple[Person, ...] = ()
+    person: Person | None = None
     events: tuple[Event, ...] = ()
 
 
@@ -136,7 +138,7 @@ def number_of(value: str, *, name: str, least: float, most: float) -> float:
         number = float(value)
     except ValueError:
         number = math.nan
-    # float() also reads 1_000 and nan, which no institution means.
-    if not least <= number <= most or "_" in value:
+    # float() also reads 1_000, nan and the digits of other scripts, which no institution means.
+    if not least <= number <= most or "_" in value or not value.isascii():
         raise Unreadable(name, f"not a number from {least:g} to {most:g}")
     return number

@@ -203,210 +203,169 @@ FROM (
 ) ranked
 WHERE age_rank = 1 AND status = '';
 
-CREATE VIEW IF NOT EXISTS latest_encounters AS
+-- All event tables as one, so that a newer source row replaces all that an older one became, in whichever table.
+CREATE VIEW IF NOT EXISTS events AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  'encounters' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM encounters
+UNION ALL
+SELECT
+  'conditions' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM conditions
+UNION ALL
+SELECT
+  'observations' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM observations
+UNION ALL
+SELECT
+  'medications' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM medications
+UNION ALL
+SELECT
+  'procedures' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM procedures
+UNION ALL
+SELECT
+  'rehab_assessments' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM rehab_assessments
+UNION ALL
+SELECT
+  'article_events' AS origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date, batch, row_key, status, source_row
+FROM article_events;
+
+CREATE VIEW IF NOT EXISTS latest_events AS
+SELECT
+  origin,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
 FROM (
   SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
+    e.origin, e.status,
+    e.institution, e.patient, e.encounter, e.kind, e.system, e.code, e.source_column, e.source_value, e.quantity,
+    e.unit, e.display, e.on_date, e.on_precision, e.until_date,
     RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+      PARTITION BY e.institution, e.row_key
+      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, e.source_row DESC NULLS LAST
     ) AS age_rank
-  FROM encounters r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+  FROM events e
+  JOIN batches b ON e.institution = b.institution AND e.batch = b.batch
 ) ranked
 WHERE age_rank = 1 AND status = '';
+
+CREATE VIEW IF NOT EXISTS latest_encounters AS
+SELECT
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  on_precision, until_date
+FROM latest_events
+WHERE origin = 'encounters';
 
 CREATE VIEW IF NOT EXISTS latest_conditions AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM conditions r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM latest_events
+WHERE origin = 'conditions';
 
 CREATE VIEW IF NOT EXISTS latest_observations AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM observations r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM latest_events
+WHERE origin = 'observations';
 
 CREATE VIEW IF NOT EXISTS latest_medications AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM medications r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM latest_events
+WHERE origin = 'medications';
 
 CREATE VIEW IF NOT EXISTS latest_procedures AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM procedures r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM latest_events
+WHERE origin = 'procedures';
 
 CREATE VIEW IF NOT EXISTS latest_rehab_assessments AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM rehab_assessments r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM latest_events
+WHERE origin = 'rehab_assessments';
 
 CREATE VIEW IF NOT EXISTS latest_article_events AS
 SELECT
-  institution,
-  patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
+  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
   on_precision, until_date
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.encounter, r.kind, r.system, r.code, r.source_column, r.source_value, r.quantity, r.unit,
-    r.display, r.on_date, r.on_precision, r.until_date, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM article_events r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM latest_events
+WHERE origin = 'article_events';
 
--- All facts on patients. Articles are no facts on health and stay apart.
-CREATE VIEW IF NOT EXISTS latest_facts AS
-SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
-FROM latest_encounters
-UNION ALL
-SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
-FROM latest_conditions
-UNION ALL
-SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
-FROM latest_observations
-UNION ALL
-SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
-FROM latest_medications
-UNION ALL
-SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
-FROM latest_procedures
-UNION ALL
-SELECT institution, patient, kind, system, code, source_column, source_value, quantity, unit, display, on_date, on_precision
-FROM latest_rehab_assessments;
-
--- What counts as what: the only place with code sets. IST: University of Edinburgh, doi:10.7488/ds/104, its table of
--- variables. ICD-10: chapters I and R. SNOMED CT: single codes, not their descendants. Oral anticoagulants: by ingredient
--- (RxNorm), or by its name in the institution's words, as products have too many codes to list. An institution's other
--- codes are facts all the same, only without a concept. A concept starting with `stroke` is a statement on the stroke:
+-- All facts on patients, each with the concept that it states, or NULL. Articles are no facts on health and stay apart.
+--
+-- This is the only place with code sets. IST: University of Edinburgh, doi:10.7488/ds/104, its table of variables.
+-- ICD-10: chapters I and R. SNOMED CT: single codes, not their descendants. Oral anticoagulants: by ingredient (RxNorm),
+-- or by its name in the institution's words, as products have too many codes to list. An institution's other codes are
+-- facts all the same, only without a concept. A concept starting with `stroke` is a statement on the stroke:
 -- `stroke none` is the final diagnosis that it was none.
 CREATE VIEW IF NOT EXISTS latest_concepts AS
-SELECT institution, patient, concept, quantity, on_date, on_precision
-FROM (
-  SELECT
-    f.institution, f.patient, f.quantity, f.on_date, f.on_precision,
-    CASE
-      WHEN f.system = 'ist' THEN
-        CASE
-          WHEN f.code = 'STYPE' THEN 'stroke unknown'
-          WHEN f.code = 'DDIAGISC' AND f.source_value = 'Y' THEN 'stroke ischaemic'
-          WHEN f.code = 'DDIAGHA' AND f.source_value = 'Y' THEN 'stroke haemorrhagic'
-          WHEN f.code = 'DNOSTRK' AND f.source_value = 'Y' THEN 'stroke none'
-          WHEN f.code = 'RDEF4' AND f.source_value = 'Y' THEN 'aphasia'
-          WHEN f.code = 'RATRIAL' AND f.source_value = 'Y' THEN 'atrial fibrillation'
-          WHEN f.code = 'RXHEP' AND f.source_value IN ('L', 'M', 'H') THEN 'anticoagulant'
-          WHEN f.code IN ('DOAC', 'FOAC') AND f.source_value = 'Y' THEN 'anticoagulant'
-          WHEN f.code = 'RSBP' THEN 'systolic blood pressure'
-        END
-      WHEN f.system = 'icd10' THEN
-        CASE
-          WHEN f.code LIKE 'I63%' THEN 'stroke ischaemic'
-          WHEN f.code LIKE 'I60%' OR f.code LIKE 'I61%' OR f.code LIKE 'I62%' THEN 'stroke haemorrhagic'
-          WHEN f.code LIKE 'I64%' THEN 'stroke unknown'
-          WHEN f.code LIKE 'R47.0%' OR f.code LIKE 'R470%' THEN 'aphasia'
-          WHEN f.code LIKE 'I48%' THEN 'atrial fibrillation'
-        END
-      WHEN f.system = 'snomed' THEN
-        CASE
-          WHEN f.code IN ('422504002', '432504007', '371040005', '371041009') THEN 'stroke ischaemic'
-          WHEN f.code IN ('274100004', '21454007', '1386000') THEN 'stroke haemorrhagic'
-          WHEN f.code IN ('230690007', '230713003') THEN 'stroke unknown'
-          WHEN f.code IN ('87486003') THEN 'aphasia'
-          WHEN f.code IN ('49436004', '282825002', '440059007') THEN 'atrial fibrillation'
-          WHEN f.code IN ('5154007', '311555007') THEN 'speech therapy'
-        END
-      WHEN f.kind = 'medication' THEN
-        CASE
-          WHEN f.system = 'rxnorm' AND f.code IN ('11289', '1364430', '1114195', '1037042', '1599538')
-            THEN 'anticoagulant'
-          WHEN LOWER(f.display) LIKE '%warfarin%' OR LOWER(f.display) LIKE '%apixaban%' THEN 'anticoagulant'
-          WHEN LOWER(f.display) LIKE '%rivaroxaban%' OR LOWER(f.display) LIKE '%dabigatran%' THEN 'anticoagulant'
-          WHEN LOWER(f.display) LIKE '%edoxaban%' OR LOWER(f.display) LIKE '%acenocoumarol%' THEN 'anticoagulant'
-          WHEN LOWER(f.display) LIKE '%phenprocoumon%' THEN 'anticoagulant'
-        END
-      WHEN f.system = 'loinc' AND f.code = '8480-6' THEN 'systolic blood pressure'
-    END AS concept
-  FROM latest_facts f
-) named
-WHERE concept IS NOT NULL;
+SELECT
+  f.institution, f.patient, f.kind, f.system, f.code, f.source_column, f.source_value, f.quantity, f.unit, f.display,
+  f.on_date, f.on_precision,
+  CASE
+    WHEN f.system = 'ist' THEN
+      CASE
+        WHEN f.code = 'STYPE' THEN 'stroke unknown'
+        WHEN f.code = 'DDIAGISC' AND f.source_value = 'Y' THEN 'stroke ischaemic'
+        WHEN f.code = 'DDIAGHA' AND f.source_value = 'Y' THEN 'stroke haemorrhagic'
+        WHEN f.code = 'DNOSTRK' AND f.source_value = 'Y' THEN 'stroke none'
+        WHEN f.code = 'RDEF4' AND f.source_value = 'Y' THEN 'aphasia'
+        WHEN f.code = 'RATRIAL' AND f.source_value = 'Y' THEN 'atrial fibrillation'
+        WHEN f.code = 'RXHEP' AND f.source_value IN ('L', 'M', 'H') THEN 'anticoagulant'
+        WHEN f.code IN ('DOAC', 'FOAC') AND f.source_value = 'Y' THEN 'anticoagulant'
+        WHEN f.code = 'RSBP' THEN 'systolic blood pressure'
+      END
+    WHEN f.system = 'icd10' THEN
+      CASE
+        WHEN f.code LIKE 'I63%' THEN 'stroke ischaemic'
+        WHEN f.code LIKE 'I60%' OR f.code LIKE 'I61%' OR f.code LIKE 'I62%' THEN 'stroke haemorrhagic'
+        WHEN f.code LIKE 'I64%' THEN 'stroke unknown'
+        WHEN f.code LIKE 'R47.0%' OR f.code LIKE 'R470%' THEN 'aphasia'
+        WHEN f.code LIKE 'I48%' THEN 'atrial fibrillation'
+      END
+    WHEN f.system = 'snomed' THEN
+      CASE
+        WHEN f.code IN ('422504002', '432504007', '371040005', '371041009') THEN 'stroke ischaemic'
+        WHEN f.code IN ('274100004', '21454007', '1386000') THEN 'stroke haemorrhagic'
+        WHEN f.code IN ('230690007', '230713003') THEN 'stroke unknown'
+        WHEN f.code IN ('87486003') THEN 'aphasia'
+        WHEN f.code IN ('49436004', '282825002', '440059007') THEN 'atrial fibrillation'
+        WHEN f.code IN ('5154007', '311555007') THEN 'speech therapy'
+      END
+    WHEN f.kind = 'medication' THEN
+      CASE
+        WHEN f.system = 'rxnorm' AND f.code IN ('11289', '1364430', '1114195', '1037042', '1599538')
+          THEN 'anticoagulant'
+        WHEN LOWER(f.display) LIKE '%warfarin%' OR LOWER(f.display) LIKE '%apixaban%' THEN 'anticoagulant'
+        WHEN LOWER(f.display) LIKE '%rivaroxaban%' OR LOWER(f.display) LIKE '%dabigatran%' THEN 'anticoagulant'
+        WHEN LOWER(f.display) LIKE '%edoxaban%' OR LOWER(f.display) LIKE '%acenocoumarol%' THEN 'anticoagulant'
+        WHEN LOWER(f.display) LIKE '%phenprocoumon%' THEN 'anticoagulant'
+      END
+    WHEN f.system = 'loinc' AND f.code = '8480-6' THEN 'systolic blood pressure'
+  END AS concept
+FROM latest_events f
+WHERE f.origin <> 'article_events';

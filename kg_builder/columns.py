@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +48,6 @@ class ListColumn:
         self._rows = rows
         self._strings = strings
 
-    def __len__(self) -> int:
-        return len(self._rows) - 1
-
     def __getitem__(self, row: int) -> tuple[str, ...]:
         return tuple(self._strings[self._rows[row] : self._rows[row + 1]])
 
@@ -58,6 +55,19 @@ class ListColumn:
     def strings(self) -> StringColumn:
         """Give all strings, row after row."""
         return self._strings
+
+
+class WeightedRows(NamedTuple):
+    """Terms with a weight each, row after row; row i is ``offsets[i]:offsets[i + 1]``."""
+
+    offsets: NDArray[np.int64] | memoryview
+    terms: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    def row(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Give one row's terms and their weights."""
+        entries = slice(self.offsets[number], self.offsets[number + 1])
+        return self.terms[entries], self.weights[entries]
 
 
 def write_array(folder: Path, name: str, values: NDArray[Any]) -> None:
@@ -87,6 +97,12 @@ def write_lists(folder: Path, name: str, rows: Iterable[Sequence[str]]) -> None:
     write_array(folder, f"{name}_rows", np.frombuffer(ends, dtype=np.int64))
 
 
+def write_rows(folder: Path, name: str, rows: WeightedRows) -> None:
+    """Write WeightedRows."""
+    for field, values in rows._asdict().items():
+        write_array(folder, f"{name}_{field}", values)
+
+
 def read_array(folder: Path, name: str) -> NDArray[Any]:
     """Map an array. Errors: OSError, ValueError where the file is missing or is no array."""
     # A plain view: slicing np.memmap costs microseconds, and nothing here needs its methods.
@@ -111,6 +127,12 @@ def read_strings(folder: Path, name: str) -> StringColumn:
 def read_lists(folder: Path, name: str) -> ListColumn:
     """Map a ListColumn. Errors: OSError, ValueError."""
     return ListColumn(rows=read_numbers(folder, f"{name}_rows"), strings=read_strings(folder, name))
+
+
+def read_rows(folder: Path, name: str) -> WeightedRows:
+    """Map WeightedRows. Errors: OSError, ValueError."""
+    terms, weights = (read_array(folder, f"{name}_{field}") for field in ("terms", "weights"))
+    return WeightedRows(read_numbers(folder, f"{name}_offsets"), terms, weights)
 
 
 def hash_key(key: str) -> int:

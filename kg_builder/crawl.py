@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kg_builder.build import sort_evidence
-from kg_builder.curate import in_force
+from kg_builder.decisions import in_force
 from kg_builder.frontier import Frontier
 from kg_builder.judge.base import Context, Judge
 from kg_builder.model import Candidate, Decision, Evidence, Judgement, Page
@@ -70,7 +69,8 @@ def crawl(
     A title that a curator rejected is never accepted, one that was accepted always is, once a link leads there.
     Errors: StartingTermsMissing, and what source and frontier raise; what was read until then stays in the frontier.
     """
-    rules = _Rules(topic=topic, judge=judge, ruled=_rulings(decisions), max_pages=max_pages)
+    ruled = {one.term: one.action == "accept" for one in in_force(decisions) if one.action in ("accept", "reject")}
+    rules = _Rules(topic=topic, judge=judge, ruled=ruled, max_pages=max_pages)
     frontier.begin(pages_of=json.dumps([source.name, source.edition]), judged_by=rules.fingerprint(), now=now)
     reader = _Reader(source=source, frontier=frontier, max_pages=max_pages, progress=progress)
     accepted = _start(rules, reader=reader)
@@ -85,7 +85,8 @@ def crawl(
         judged |= {judgement.title for judgement in judgements}
         followed = {one.title: one for one in judgements if one.accepted}
         for title, page in frontier.pages(followed).items():
-            accepted[title] = _accept(page, path_length=path_length, judgement=followed[title])
+            relevance, reasons = round(followed[title].score, RELEVANCE_PLACES), followed[title].reasons
+            accepted[title] = Accepted(page=page, path_length=path_length, relevance=relevance, reasons=reasons)
     return Crawled(
         terms=tuple(accepted[title] for title in sorted(accepted)),
         judge=judge.name,
@@ -103,7 +104,7 @@ class _Rules:
     topic: Topic
     judge: Judge
     ruled: Mapping[str, bool]
-    """The titles that curators accepted or rejected."""
+    """The titles that curators accepted or rejected; the later decision counts."""
     max_pages: int | None
 
     def fingerprint(self) -> str:
@@ -112,7 +113,7 @@ class _Rules:
 
     def ruling(self, page: Page) -> bool | None:
         """Give what was decided about a page, under its title or else another of its names."""
-        return next((self.ruled[name] for name in (page.title, *page.redirects) if name in self.ruled), None)
+        return next((self.ruled[name] for name in page.names if name in self.ruled), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,15 +169,20 @@ def _start(rules: _Rules, *, reader: _Reader) -> dict[str, Accepted]:
         title: page for title, page in pages.items() if not page.disambiguation and rules.ruling(page) is not False
     }
     if not usable:
-        raise StartingTermsMissing(
-            f"The source has none of the {len(topic.starting_terms)} starting terms of “{topic.name}”.",
-            hint="Check that topic and source belong together: same language, titles as the source writes them.",
-            where=reader.source.name,
-        )
+        raise no_starting_terms(topic, source=reader.source)
     return {
         title: Accepted(page=page, path_length=0, relevance=1.0, reasons=("It is a starting term.",))
         for title, page in usable.items()
     }
+
+
+def no_starting_terms(topic: Topic, *, source: PageSource) -> StartingTermsMissing:
+    """Give the error for a source of another subject or language."""
+    return StartingTermsMissing(
+        f"The source has none of the {len(topic.starting_terms)} starting terms of “{topic.name}”.",
+        hint="Check that topic and source belong together: same language, titles as the source writes them.",
+        where=source.name,
+    )
 
 
 def _targets(linking: Iterable[Page]) -> list[str]:
@@ -186,18 +192,14 @@ def _targets(linking: Iterable[Page]) -> list[str]:
 
 
 def _candidates(linking: Sequence[Page], *, path_length: int, judged: set[str], reader: _Reader) -> list[Candidate]:
-    evidence: dict[str, set[Evidence]] = defaultdict(set)
+    found: dict[str, set[Evidence]] = defaultdict(set)
     for page in linking:
-        for mention in page.mentions:
-            title = reader.resolved.get(mention.target)
-            if title is not None and title not in judged and is_subject(title):
-                evidence[title].add(
-                    Evidence(source=page.title, target=title, section=mention.section, sentence=mention.sentence)
-                )
-    pages = reader.frontier.pages(sorted(evidence))
+        for evidence in page.evidence(reader.resolved):
+            if evidence.target not in judged and is_subject(evidence.target):
+                found[evidence.target].add(evidence)
     return [
-        Candidate(page=page, path_length=path_length, evidence=sort_evidence(evidence[title]))
-        for title, page in pages.items()
+        Candidate(page=page, path_length=path_length, evidence=tuple(sorted(found[title])))
+        for title, page in reader.frontier.pages(sorted(found)).items()
         if not page.disambiguation
     ]
 
@@ -213,41 +215,26 @@ def _judge_level(
     """Ask the judge about all that no curator has decided, and keep the judgements."""
     what = f"judging, path length {path_length}"
     reader.progress(what, 0, len(candidates))
+    terms = [accepted[title] for title in sorted(accepted)]
     context = Context(
         topic=rules.topic,
-        starting=_pages(term for term in accepted.values() if term.path_length == 0),
-        accepted=_pages(accepted.values()),
+        starting=tuple(term.page for term in terms if not term.path_length),
+        accepted=tuple(term.page for term in terms),
     )
-    rulings = {candidate.page.title: rules.ruling(candidate.page) for candidate in candidates}
-    open_ones = [candidate for candidate in candidates if rulings[candidate.page.title] is None]
-    judged = rules.judge.judge(open_ones, context=context) if open_ones else []
-    decided = [_decided(title, ruling) for title, ruling in rulings.items() if ruling is not None]
-    judgements = sorted([*judged, *decided], key=lambda judgement: judgement.title)
+    judgements: list[Judgement] = []
+    undecided: list[Candidate] = []
+    for candidate in candidates:
+        ruling = rules.ruling(candidate.page)
+        if ruling is None:
+            undecided.append(candidate)
+        else:
+            reason = "A curator accepted this term." if ruling else "A curator rejected this term."
+            title, score = candidate.page.title, float(ruling)
+            judgements.append(Judgement(title=title, accepted=ruling, score=score, reasons=(reason,)))
+    if undecided:
+        judgements += rules.judge.judge(undecided, context=context)
     if not reader.failed:
         # Judged without a page that may be had next time, a level is not final.
         reader.frontier.keep_level(path_length, judgements)
     reader.progress(what, len(candidates), len(candidates))
     return judgements
-
-
-def _decided(title: str, ruling: bool) -> Judgement:
-    reason = "A curator accepted this term." if ruling else "A curator rejected this term."
-    return Judgement(title=title, accepted=ruling, score=float(ruling), reasons=(reason,))
-
-
-def _accept(page: Page, *, path_length: int, judgement: Judgement) -> Accepted:
-    return Accepted(
-        page=page,
-        path_length=path_length,
-        relevance=round(judgement.score, RELEVANCE_PLACES),
-        reasons=judgement.reasons,
-    )
-
-
-def _pages(terms: Iterable[Accepted]) -> tuple[Page, ...]:
-    return tuple(sorted((term.page for term in terms), key=lambda page: page.title))
-
-
-def _rulings(decisions: Sequence[Decision]) -> dict[str, bool]:
-    """Give the titles that curators accepted or rejected; the later decision counts."""
-    return {one.term: one.action == "accept" for one in in_force(decisions) if one.action in ("accept", "reject")}

@@ -14,33 +14,23 @@ alone knows what can still be reached.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from kg_builder.decisions import apply_decisions, curated_texts, in_force, read_plan
-from kg_builder.model import Build, Decision
+from kg_builder.model import Build, Decision, Term
 from kg_builder.stores.base import MapStore, TermView
 from strokemap.errors import DecisionInvalid, MapTermUnknown
 from strokemap.text import name_key
 
-__all__ = ["ACTIONS", "QueueItem", "apply_decisions", "curated_texts", "decide", "in_force", "review_queue"]
+__all__ = ["ACTIONS", "apply_decisions", "curated_texts", "decide", "in_force", "review_queue"]
 
 ACTIONS = ("accept", "reject", "merge", "rename", "alias", "code", "link", "unlink", "undo")
 _WITHOUT_VALUE = ("accept", "reject")
 _OPPOSITES = {"accept": "reject", "reject": "accept", "link": "unlink", "unlink": "link"}
 _WITH_OTHER_TERM = ("merge", "link", "unlink")
 _CODE = re.compile(r"[a-z0-9_-]+:\S.*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueItem:
-    """A term whose judgement most needs a curator's eye."""
-
-    title: str
-    relevance: float
-    path_length: int
-    reasons: tuple[str, ...]
 
 
 def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str, why: str, now: datetime) -> Decision:
@@ -65,18 +55,14 @@ def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str
     return store.decide(checked)
 
 
-def review_queue(build: Build, decisions: Sequence[Decision], *, limit: int) -> tuple[QueueItem, ...]:
+def review_queue(build: Build, decisions: Sequence[Decision], *, limit: int) -> tuple[Term, ...]:
     """Give the least certain terms first; starting terms and terms that a curator has decided on are left out.
 
     All terms were accepted, so the least relevant is the least certain; ties go by title.
     """
     settled = read_plan(decisions).settled
     undecided = (term for term in build.terms if term.path_length and term.title not in settled)
-    ranked = sorted(undecided, key=lambda term: (term.relevance, term.title))[: max(limit, 0)]
-    return tuple(
-        QueueItem(title=term.title, relevance=term.relevance, path_length=term.path_length, reasons=term.reasons)
-        for term in ranked
-    )
+    return tuple(sorted(undecided, key=lambda term: (term.relevance, term.title))[: max(limit, 0)])
 
 
 class _Bench:
@@ -91,26 +77,28 @@ class _Bench:
 
     def check(self, draft: Decision) -> Decision:
         """Give the decision with its terms under their own titles. Errors: DecisionInvalid."""
-        draft = replace(draft, term=self._own(draft.term))
+        draft = replace(draft, term=self._own_titles.get(draft.term, draft.term))
         if draft.action in _WITH_OTHER_TERM:
-            draft = replace(draft, value=self._own(draft.value))
+            draft = replace(draft, value=self._own_titles.get(draft.value, draft.value))
         self._check_against_decisions(draft)
         view = self._find(draft.term)
-        if draft.action == "accept":
-            if not name_key(draft.term):
-                raise _unknown(draft.term, where="term")
+        if draft.action == "accept" and name_key(draft.term):
             return draft
         if view is None:
             raise _unknown(draft.term, where="term")
-        checks: Mapping[str, Callable[[Decision, TermView], None]] = {
-            "reject": _check_reject, "merge": self._check_other, "link": self._check_other,
-            "unlink": self._check_other, "rename": self._check_name, "alias": self._check_name, "code": _check_code,
-        }  # fmt: skip
-        checks[draft.action](draft, view)
+        match draft.action:
+            case "reject" if not view.term.path_length:
+                hint = "Take it out of the topic file."
+                raise _invalid("A starting term can't be rejected.", hint=hint, where="term")
+            case "merge" | "link" | "unlink":
+                self._check_other(draft, view)
+            case "rename" | "alias":
+                self._check_name(draft, view)
+            case "code" if not _CODE.fullmatch(draft.value):
+                raise _invalid("A code is written as system:code.", hint="For example icd10:I63.9", where="value")
+            case "code" if tuple(draft.value.split(":", 1)) in view.term.codes:
+                raise _invalid(f"The term has the code “{draft.value}” already.", hint="Nothing to do.", where="value")
         return draft
-
-    def _own(self, title: str) -> str:
-        return self._own_titles.get(title, title)
 
     def _find(self, title: str) -> TermView | None:
         shown = [title, *(name for name, own in self._own_titles.items() if own == title)]
@@ -156,18 +144,6 @@ class _Bench:
             raise _invalid(f"The term has the name “{draft.value}” already.", hint="Nothing to do.", where="value")
         if draft.action == "rename" and (draft.value in self._own_titles or self._find(draft.value)):
             raise _invalid(f"Another term is called “{draft.value}”.", hint="Merge the two instead.", where="value")
-
-
-def _check_reject(_: Decision, view: TermView) -> None:
-    if not view.term.path_length:
-        raise _invalid("A starting term can't be rejected.", hint="Take it out of the topic file.", where="term")
-
-
-def _check_code(draft: Decision, view: TermView) -> None:
-    if not _CODE.fullmatch(draft.value):
-        raise _invalid("A code is written as system:code.", hint="For example icd10:I63.9", where="value")
-    if tuple(draft.value.split(":", 1)) in view.term.codes:
-        raise _invalid(f"The term has the code “{draft.value}” already.", hint="Nothing to do.", where="value")
 
 
 def _check_undo(draft: Decision, past: Sequence[Decision]) -> Decision:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
 
-from kg_builder.build import digest_build, sort_evidence
+from kg_builder.build import digest_build
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, PageText, Term
 
 CURATED = "Curator's decision"
@@ -140,35 +140,19 @@ def _combine(title: str, group: Sequence[Term], *, names: set[str], codes: set[t
 
 
 def _apply_to_links(links: Sequence[Link], plan: Plan, titles: set[str]) -> tuple[Link, ...]:
-    evidence: dict[tuple[str, str], set[Evidence]] = defaultdict(set)
-    untouched: dict[tuple[str, str], Link] = {}
+    found: dict[tuple[str, str], set[Evidence]] = defaultdict(set)
+
+    def add(one: str, other: str, evidence: Iterable[Evidence]) -> None:
+        a, b = sorted((plan.final(one), plan.final(other)))
+        if a != b and {a, b} <= titles and not {one, other} & plan.rejected:
+            found[a, b].update(evidence)
+
     for link in links:
-        a, b = plan.final(link.a), plan.final(link.b)
-        if a == b or frozenset((link.a, link.b)) in plan.cut or not _kept((link.a, link.b), plan, titles):
-            continue
-        pair = (min(a, b), max(a, b))
-        evidence[pair].update(_retitled(item, plan) for item in link.evidence)
-        untouched[pair] = link
+        if frozenset((link.a, link.b)) not in plan.cut:
+            said = (replace(one, source=plan.final(one.source), target=plan.final(one.target)) for one in link.evidence)
+            add(link.a, link.b, said)
     for decision in plan.links:
         source, target = plan.final(decision.term), plan.final(decision.value)
-        if source != target and _kept((decision.term, decision.value), plan, titles):
-            shown = Evidence(source=source, target=target, section=CURATED, sentence=decision.why)
-            evidence[min(source, target), max(source, target)].add(shown)
-    return tuple(_link(pair, items, untouched.get(pair)) for pair, items in sorted(evidence.items()))
-
-
-def _kept(pair: tuple[str, str], plan: Plan, titles: set[str]) -> bool:
-    return all(title not in plan.rejected and plan.final(title) in titles for title in pair)
-
-
-def _retitled(evidence: Evidence, plan: Plan) -> Evidence:
-    source, target = plan.final(evidence.source), plan.final(evidence.target)
-    if (source, target) == (evidence.source, evidence.target):
-        return evidence
-    return replace(evidence, source=source, target=target)
-
-
-def _link(pair: tuple[str, str], evidence: set[Evidence], link: Link | None) -> Link:
-    if link is not None and (link.a, link.b) == pair and evidence == set(link.evidence):
-        return link
-    return Link(a=pair[0], b=pair[1], evidence=sort_evidence(evidence))
+        shown = Evidence(source=source, target=target, section=CURATED, sentence=decision.why)
+        add(decision.term, decision.value, [shown])
+    return tuple(Link(a=a, b=b, evidence=tuple(sorted(evidence))) for (a, b), evidence in sorted(found.items()))

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kg_builder.judge.rules import find_in, names_of, vocabulary_of
+from kg_builder.crawl import BATCH, no_starting_terms
+from kg_builder.judge.rules import find_in, vocabulary_of
+from kg_builder.lines import read_lines
 from kg_builder.model import Build, Page
 from kg_builder.sources.base import PageSource
 from kg_builder.titles import is_subject
-from strokemap.errors import InputMissing, LabelsMalformed, StartingTermsMissing
+from strokemap.errors import LabelsMalformed
 from strokemap.progress import Progress
 from strokemap.topic import Topic
 
 RESAMPLES, SEED = 5000, 20211
 _VALUES = {"1": True, "0": False}
-_BATCH = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +75,7 @@ class _Graph:
 
 def read_labels(path: Path, *, column: str) -> Labels:
     """Read a TSV with ``title`` and columns of 1, 0 or empty. Errors: InputMissing, LabelsMalformed with file:line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputMissing(
-            f"The labels can't be read: {error.strerror or 'not readable'}.", hint="Give a TSV file.", where=str(path)
-        ) from None
-    except UnicodeDecodeError:
-        raise LabelsMalformed("The labels are not UTF-8 text.", hint="Save them as UTF-8.", where=str(path)) from None
+    lines = read_lines(path, what="labels", wanted="a TSV file", malformed=LabelsMalformed)
     header = lines[0].split("\t") if lines else []
     for needed in ("title", column):
         if needed not in header:
@@ -96,9 +91,13 @@ def read_labels(path: Path, *, column: str) -> Labels:
         cells = dict(zip(header, line.split("\t"), strict=False))
         title, value = cells["title"].strip(), cells.get(column, "").strip()
         if not title or value not in ("", *_VALUES):
-            raise _malformed_line("lacks a title or has a label other than 1, 0 or empty", where=f"{path}:{number}")
-        if value and belongs.setdefault(title, _VALUES[value]) is not _VALUES[value]:
-            raise _malformed_line("contradicts an earlier label of the same title", where=f"{path}:{number}")
+            problem = "lacks a title or has a label other than 1, 0 or empty"
+        elif value and belongs.setdefault(title, _VALUES[value]) is not _VALUES[value]:
+            problem = "contradicts an earlier label of the same title"
+        else:
+            continue
+        where = f"{path}:{number}"
+        raise LabelsMalformed(f"A line of the labels {problem}.", hint="Correct the line.", where=where)
     return Labels(column=column, belongs=belongs)
 
 
@@ -110,7 +109,7 @@ def evaluate_map(
     Errors: StartingTermsMissing, LabelsMalformed where no label is left to score, and what the source raises.
     """
     graph = _walk(topic, path_length=build.topic.path_length, source=source, progress=progress)
-    left_out = {name for page in graph.starting for name in names_of(page)} | set(topic.starting_terms)
+    left_out = {name for page in graph.starting for name in page.names} | set(topic.starting_terms)
     scored = {title: value for title, value in labels.belongs.items() if title not in left_out}
     if not any(scored.values()):
         raise LabelsMalformed(
@@ -173,42 +172,36 @@ def format_map_table(found: MapEvaluation) -> str:
     return "\n".join(lines)
 
 
-def _malformed_line(problem: str, *, where: str) -> LabelsMalformed:
-    return LabelsMalformed(f"A line of the labels {problem}.", hint="Correct the line.", where=where)
-
-
 def _walk(topic: Topic, *, path_length: int, source: PageSource, progress: Progress) -> _Graph:
     """Follow every link from the starting terms; targets are resolved titles of pages that can be terms."""
-    first = source.fetch(sorted(topic.starting_terms))
-    starting = tuple(page for page in first.pages if not page.disambiguation)
-    if not starting:
-        raise StartingTermsMissing(
-            "The source has none of the starting terms.",
-            hint="Check that topic and source belong together.",
-            where=source.name,
-        )
-    resolved = dict(first.resolved)
-    names = {page.title: names_of(page) for page in starting}
-    wanted = {page.title: tuple(mention.target for mention in page.mentions) for page in starting}
-    linking = list(wanted)
-    for length in range(1, path_length + 1):
-        asked = sorted({target for title in linking for target in wanted[title]} - set(resolved))
-        linking = []
-        for begin in range(0, len(asked), _BATCH):
+    starting: list[Page] = []
+    resolved: dict[str, str | None] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    wanted: dict[str, tuple[str, ...]] = {}
+    asked = sorted(topic.starting_terms)
+    for length in range(path_length + 1):
+        linking: list[str] = []
+        for begin in range(0, len(asked), BATCH):
             progress(f"walking all links, path length {length}", begin, len(asked))
-            fetched = source.fetch(asked[begin : begin + _BATCH])
+            fetched = source.fetch(asked[begin : begin + BATCH])
             resolved |= fetched.resolved
             for page in fetched.pages:
-                if page.title not in wanted and not page.disambiguation and is_subject(page.title):
-                    names[page.title] = names_of(page)
-                    wanted[page.title] = tuple(dict.fromkeys(mention.target for mention in page.mentions))
-                    linking.append(page.title)
+                if page.title in wanted or page.disambiguation or (length and not is_subject(page.title)):
+                    continue
+                names[page.title] = page.names
+                wanted[page.title] = tuple(dict.fromkeys(mention.target for mention in page.mentions))
+                linking.append(page.title)
+                if not length:
+                    starting.append(page)
         progress(f"walking all links, path length {length}", len(asked), len(asked))
+        asked = sorted({target for title in linking for target in wanted[title]} - set(resolved))
+    if not starting:
+        raise no_starting_terms(topic, source=source)
     targets = {
         title: tuple(to for target in found if (to := resolved.get(target)) is not None and to in names)
         for title, found in wanted.items()
     }
-    return _Graph(starting=starting, names=names, targets=targets)
+    return _Graph(starting=tuple(starting), names=names, targets=targets)
 
 
 def _follow(graph: _Graph, *, rule: Callable[[str], bool], path_length: int) -> set[str]:
@@ -244,30 +237,17 @@ def _score(chosen: Iterable[str], *, accepted: int, scored: Mapping[str, bool]) 
     )
 
 
-def _rates(
-    counts: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _rates(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give precision, recall and F1 of each line of right, wrong, missed and rest; 0 where nothing was chosen."""
     right, wrong, missed, _ = counts.T
-    return np.stack(
-        [
-            right / np.maximum(1.0, right + wrong),
-            right / np.maximum(1.0, right + missed),
-            2 * right / np.maximum(1.0, 2 * right + wrong + missed),
-        ],
-        axis=1,
-    )
+    rates = ((right, right + wrong), (right, right + missed), (2 * right, 2 * right + wrong + missed))
+    return np.stack([part / np.maximum(1.0, whole) for part, whole in rates], axis=1)
 
 
 def _document(row: Measured) -> dict[str, object]:
-    return {
-        "precision": row.precision,
-        "recall": row.recall,
-        "f1": row.f1,
-        "interval": {
-            "precision": list(row.precision_interval),
-            "recall": list(row.recall_interval),
-            "f1": list(row.f1_interval),
-        },
+    rates = ("precision", "recall", "f1")
+    document: dict[str, object] = {rate: getattr(row, rate) for rate in rates}
+    return document | {
+        "interval": {rate: list(getattr(row, f"{rate}_interval")) for rate in rates},
         "accepted": row.accepted,
     }

@@ -11,8 +11,7 @@ import errno
 import os
 import re
 import secrets
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -21,6 +20,7 @@ from xml.sax.xmlreader import AttributesImpl
 
 from kg_builder.evidence import best_evidence, link_weight
 from kg_builder.model import Build, Decision, Term
+from kg_builder.replacing import replacing
 from strokemap.errors import ExportUnwritable, UsageError
 
 RDF_FORMATS = ("turtle", "jsonld", "ntriples")
@@ -44,45 +44,26 @@ def export_build(build: Build, *, decisions: Sequence[Decision], format: str, ou
     What was there is replaced, a folder only if it is an earlier export. RDF also tells of the decisions, with who made
     them; ntriples needs no more memory for a large map than for a small one. Errors: UsageError, ExportUnwritable.
     """
-    writers: Mapping[str, Callable[[Build, Path], None]] = {
-        **{rdf: lambda build, path: _write_rdf(build, path, decisions=decisions, format=format) for rdf in RDF_FORMATS},
-        "graphml": _write_graphml,
-        "csv": _write_csv,
-    }
-    if format not in writers:
+    if format not in FORMATS:
         raise UsageError(f"There is no format “{format}”.", hint=f"Give one of: {', '.join(FORMATS)}.", where="format")
     out = Path(os.path.abspath(out))
     beside = out.parent / f".{out.name}.{os.getpid()}.{secrets.token_hex(4)}"
     try:
-        writers[format](build, beside)
-        _move_into_place(beside, out)
+        if out.is_dir() and (format != "csv" or {path.name for path in out.iterdir()} - _CSV_FILES):
+            raise FileExistsError(errno.EEXIST, "a folder that is no earlier export lies there")
+        with replacing(out, beside=beside):
+            if format == "csv":
+                _write_csv(build, beside)
+            elif format == "graphml":
+                _write_graphml(build, beside)
+            else:
+                _write_rdf(build, beside, decisions=decisions, format=format)
     except OSError as error:
         raise ExportUnwritable(
             f"The export can't be written: {error.strerror or 'unknown reason'}.",
             hint="Name a place in an existing folder that you may write to.",
             where=str(out),
         ) from None
-    finally:
-        _remove(beside)
-
-
-def _move_into_place(beside: Path, out: Path) -> None:
-    try:
-        beside.replace(out)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or {path.name for path in out.iterdir()} - _CSV_FILES:
-            raise
-        old = beside.with_name(f"{beside.name}.old")
-        out.rename(old)
-        beside.rename(out)
-        shutil.rmtree(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ SIGKILL at any moment leaves the last whole batch. One crawl at a time: whoever 
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,20 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kg_builder.model import Judgement, Mention, Page, Section
+from kg_builder.model import Judgement, Page
+from kg_builder.packing import pack, unpack
 from kg_builder.sources.base import Fetched
 from strokemap.errors import HomeUnwritable
 
-FORMAT = 1
+FORMAT = 2
 _SCHEMA = """
     CREATE TABLE made_for (aspect TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE resolved (title TEXT PRIMARY KEY, page TEXT) WITHOUT ROWID;
     CREATE TABLE pages (title TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE levels (path_length INTEGER PRIMARY KEY);
-    CREATE TABLE judgements (
-        title TEXT PRIMARY KEY, path_length INTEGER NOT NULL REFERENCES levels, accepted INTEGER NOT NULL,
-        score REAL NOT NULL, reasons TEXT NOT NULL
-    ) WITHOUT ROWID;
+    CREATE TABLE levels (path_length INTEGER PRIMARY KEY, judgements TEXT NOT NULL);
 """
 
 
@@ -36,18 +32,17 @@ class Frontier:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._db = self._connect()
-        if self._db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+        with self._usable():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._db = self._connect()
+            other = self._db.execute("PRAGMA user_version").fetchone()[0] != FORMAT
+        if other:
             self.clear()
 
     @classmethod
     def open(cls, folder: Path) -> Frontier:
         """Open or make the frontier of a folder. One of another format is made anew: it is only a checkpoint."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return cls(folder / "frontier.sqlite")
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(error, folder) from None
+        return cls(folder / "frontier.sqlite")
 
     @property
     def started(self) -> bool:
@@ -61,11 +56,12 @@ class Frontier:
 
     def clear(self) -> None:
         """Forget everything, whatever state the file is in."""
-        self._db.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
-        self._db = self._connect()
-        self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+        with self._usable():
+            self._db.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+            self._db = self._connect()
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
 
     def close(self) -> None:
         """Let go; what is kept stays."""
@@ -79,7 +75,6 @@ class Frontier:
                 self._db.execute("DELETE FROM resolved")
                 self._db.execute("DELETE FROM pages")
             if known.get("pages_of") != pages_of or known.get("judged_by") != judged_by:
-                self._db.execute("DELETE FROM judgements")
                 self._db.execute("DELETE FROM levels")
             aspects = {"pages_of": pages_of, "judged_by": judged_by, "last_begun": now.isoformat()}
             self._db.executemany("INSERT OR REPLACE INTO made_for VALUES (?, ?)", aspects.items())
@@ -96,7 +91,7 @@ class Frontier:
         ]
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO resolved VALUES (?, ?)", settled)
-            packed = ((page.title, _pack(page)) for page in fetched.pages)
+            packed = ((page.title, zlib.compress(pack(page).encode(), 1)) for page in fetched.pages)
             return self._db.executemany("INSERT OR IGNORE INTO pages VALUES (?, ?)", packed).rowcount
 
     def resolved(self) -> dict[str, str | None]:
@@ -106,82 +101,47 @@ class Frontier:
     def pages(self, titles: Iterable[str]) -> dict[str, Page]:
         """Give kept pages by title."""
         bodies = (body for title in titles for (body,) in self._rows("SELECT body FROM pages WHERE title = ?", title))
-        try:
-            pages = [_unpack(body) for body in bodies]
-        except (zlib.error, ValueError) as error:
-            raise _unusable(error, self._file) from None
+        with self._usable():
+            pages = [unpack(Page, zlib.decompress(body).decode()) for body in bodies]
         return {page.title: page for page in pages}
 
     def keep_level(self, path_length: int, judgements: Sequence[Judgement]) -> None:
         """Keep all judgements of one path length, whole or not at all."""
-        rows = ((one.title, path_length, one.accepted, one.score, json.dumps(one.reasons)) for one in judgements)
+        ordered = pack(sorted(judgements, key=lambda judgement: judgement.title))
         with self._transaction():
-            self._db.execute("INSERT INTO levels VALUES (?)", (path_length,))
-            self._db.executemany("INSERT INTO judgements VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.execute("INSERT INTO levels VALUES (?, ?)", (path_length, ordered))
 
     def level(self, path_length: int) -> list[Judgement] | None:
         """Give the judgements of a path length in order of title, or None where it is still to be judged."""
-        if not self._rows("SELECT 1 FROM levels WHERE path_length = ?", path_length):
-            return None
-        query = "SELECT title, accepted, score, reasons FROM judgements WHERE path_length = ? ORDER BY title"
-        return [
-            Judgement(title=title, accepted=bool(accepted), score=score, reasons=tuple(json.loads(reasons)))
-            for title, accepted, score, reasons in self._rows(query, path_length)
-        ]
+        rows = self._rows("SELECT judgements FROM levels WHERE path_length = ?", path_length)
+        with self._usable():
+            return list(unpack(tuple[Judgement, ...], rows[0][0])) if rows else None
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._file, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
         # Enough against SIGKILL; after a power cut the last batches may be missing and are read again.
         db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA foreign_keys = ON")
         return db
 
     def _rows(self, query: str, *parameters: str | int) -> list[Any]:
-        try:
+        with self._usable():
             return self._db.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise _unusable(error, self._file) from None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
+        with self._usable():
             self._db.execute("BEGIN IMMEDIATE")
             with self._db:
                 yield
-        except sqlite3.Error as error:
-            raise _unusable(error, self._file) from None
 
-
-def _unusable(error: Exception, path: Path) -> HomeUnwritable:
-    return HomeUnwritable(
-        f"The crawl's checkpoint can't be used: {error}.",
-        hint="Make room or mend the permissions; if it is damaged, delete its folder and crawl anew.",
-        where=str(path),
-    )
-
-
-def _pack(page: Page) -> bytes:
-    fields = [
-        page.title,
-        page.redirects,
-        [(mention.target, mention.surface, mention.section, mention.sentence) for mention in page.mentions],
-        [(section.heading, section.text) for section in page.sections],
-        page.categories,
-        page.identifiers,
-        page.disambiguation,
-    ]
-    return zlib.compress(json.dumps(fields, ensure_ascii=False).encode(), 1)
-
-
-def _unpack(body: bytes) -> Page:
-    title, redirects, mentions, sections, categories, identifiers, disambiguation = json.loads(zlib.decompress(body))
-    return Page(
-        title=title,
-        redirects=tuple(redirects),
-        mentions=tuple(Mention(target=a, surface=b, section=c, sentence=d) for a, b, c, d in mentions),
-        sections=tuple(Section(heading=heading, text=text) for heading, text in sections),
-        categories=tuple(categories),
-        identifiers=tuple((system, code) for system, code in identifiers),
-        disambiguation=disambiguation,
-    )
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error, zlib.error, ValueError) as error:
+            raise HomeUnwritable(
+                f"The crawl's checkpoint can't be used: {error}.",
+                hint="Make room or mend the permissions; if it is damaged, delete its folder and crawl anew.",
+                where=str(self._file),
+            ) from None

@@ -21,8 +21,6 @@ class Manifest:
 
     digest: Digest
     topic: str
-    terms: int
-    links: int
     longest_name: int
     site: Site
     files: Mapping[str, tuple[int, str]]
@@ -55,7 +53,7 @@ def _parse_manifest(text: str) -> Manifest:
     fields = json.loads(text)
     if fields.pop("format") != FORMAT:
         raise ValueError
-    files = {name: (file["size"], file["sha256"]) for name, file in fields.pop("files").items()}
+    files = {name: (size, sha256) for name, (size, sha256) in fields.pop("files").items()}
     return Manifest(files=files, site=Site(**fields.pop("site")), **fields)
 
 
@@ -71,18 +69,15 @@ def unharmed(folder: Path, *, digest: Digest) -> bool:
 
 def write_manifest(build: Build, *, longest_name: int, folder: Path) -> None:
     """Record all files of the folder; written last."""
-    files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(folder.iterdir())}
-    manifest = {
-        "format": FORMAT,
-        "digest": build.digest,
-        "topic": build.topic.name,
-        "terms": len(build.terms),
-        "links": len(build.links),
-        "longest_name": longest_name,
-        "site": asdict(build.made.site),
-        "files": files,
-    }
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    manifest = Manifest(
+        digest=build.digest,
+        topic=build.topic.name,
+        longest_name=longest_name,
+        site=build.made.site,
+        files={path.name: (path.stat().st_size, _sha256(path)) for path in sorted(folder.iterdir())},
+    )
+    text = json.dumps({"format": FORMAT} | asdict(manifest), indent=1, sort_keys=True)
+    (folder / _MANIFEST).write_text(f"{text}\n", encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from kg_builder.columns import WeightedRows
 from strokemap.progress import Progress
 
 DAMPING = 0.5
@@ -29,14 +29,6 @@ _BATCH = 64
 """Vectors made at once; fewer reread the matrix too often, more fall out of the processor's cache."""
 
 
-class Vectors(NamedTuple):
-    """Truncated vectors row after row, largest entry first; row i is ``offsets[i]:offsets[i + 1]``."""
-
-    offsets: NDArray[np.int64]
-    terms: NDArray[np.int32]
-    weights: NDArray[np.float32]
-
-
 def specificities(degrees: NDArray[np.int64]) -> NDArray[np.float32]:
     """Give each term's specificity from its number of neighbours; the formula heads this file."""
     terms = len(degrees)
@@ -44,18 +36,17 @@ def specificities(degrees: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.round(exact, 6).astype(np.float32)
 
 
-def vectors(
-    offsets: NDArray[np.int64], neighbours: NDArray[np.int32], weights: NDArray[np.float32], *, progress: Progress
-) -> Vectors:
-    """Give every term's truncated PageRank vector; neighbours and weights lie row after row, each link in both rows.
+def vectors(links: WeightedRows, *, progress: Progress) -> WeightedRows:
+    """Give every term's truncated PageRank vector, largest entry first; each link is in both its terms' rows.
 
     Takes about 7 minutes for 100,000 terms and 1.5 million links on two cores, seconds for 5,000.
     """
-    size = len(offsets) - 1
-    links = sp.csr_array((weights.astype(np.float64), neighbours, offsets), shape=(size, size))
-    sums = links.sum(axis=1)
+    size = len(links.offsets) - 1
+    entries = (links.weights.astype(np.float64), links.terms, np.asarray(links.offsets))
+    weights = sp.csr_array(entries, shape=(size, size))
+    sums = weights.sum(axis=1)
     # A term without links keeps its reader: a step from it leads back to it.
-    step = sp.diags_array(1 / np.where(sums > 0, sums, 1)) @ links + sp.diags_array((sums == 0) * 1.0)
+    step = sp.diags_array(1 / np.where(sums > 0, sums, 1)) @ weights + sp.diags_array((sums == 0) * 1.0)
     backwards = (DAMPING * step).T.tocsr().astype(np.float32)
     rows: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
     # scipy lets go of the interpreter while it multiplies. Each batch is on its own, so threads change no result.
@@ -65,8 +56,7 @@ def vectors(
             progress("PageRank vectors", len(rows), size)
     counts = np.array([0, *(len(terms) for terms, _ in rows)], dtype=np.int64)
     empty = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
-    terms, entries = zip(*rows, empty, strict=True)
-    return Vectors(np.cumsum(counts), np.concatenate(terms), np.concatenate(entries))
+    return WeightedRows(np.cumsum(counts), *map(np.concatenate, zip(*rows, empty, strict=True)))
 
 
 def _batch(backwards: sp.csr_array, first: int) -> list[tuple[NDArray[np.int32], NDArray[np.float32]]]:

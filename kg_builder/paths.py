@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kg_builder.columns import WeightedRows
+
 
 class _Layer(NamedTuple):
     """The terms at one distance from an end, sorted; the best sum of specificity on the way, and by which term."""
@@ -17,13 +19,7 @@ class _Layer(NamedTuple):
 
 
 def shortest_path(
-    start: int,
-    end: int,
-    *,
-    longest: int,
-    offsets: memoryview,
-    neighbours: NDArray[np.int32],
-    specificities: NDArray[np.float32],
+    start: int, end: int, *, longest: int, links: WeightedRows, specificities: NDArray[np.float32]
 ) -> tuple[int, ...]:
     """Give the terms of a shortest path of at most ``longest`` links, both ends included; empty where there is none.
 
@@ -32,10 +28,10 @@ def shortest_path(
     """
     if start == end:
         return ()
-    sides = [[_first(start)], [_first(end)]]
+    sides = [[_Layer(np.array([term]), np.zeros(1), np.array([-1]))] for term in (start, end)]
     for _ in range(longest):
         side = min(sides, key=lambda layers: len(layers[-1].terms))
-        layer = _next(side, offsets=offsets, neighbours=neighbours, specificities=specificities)
+        layer = _next(side, links=links, specificities=specificities)
         if not len(layer.terms):
             return ()
         side.append(layer)
@@ -44,15 +40,9 @@ def shortest_path(
     return ()
 
 
-def _first(term: int) -> _Layer:
-    return _Layer(np.array([term]), np.zeros(1), np.array([-1]))
-
-
-def _next(
-    layers: list[_Layer], *, offsets: memoryview, neighbours: NDArray[np.int32], specificities: NDArray[np.float32]
-) -> _Layer:
+def _next(layers: list[_Layer], *, links: WeightedRows, specificities: NDArray[np.float32]) -> _Layer:
     last = layers[-1]
-    rows = [neighbours[offsets[term] : offsets[term + 1]] for term in last.terms.tolist()]
+    rows = [links.row(term)[0] for term in last.terms.tolist()]
     targets = np.concatenate(rows).astype(np.int64)
     parents = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     # A neighbour of this layer lies in this layer, the one before, or the next.

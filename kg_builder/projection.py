@@ -6,17 +6,27 @@ with the map is loaded on opening. Reading needs no lock: any number of threads 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NewType
+from typing import NamedTuple, NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kg_builder.columns import ListColumn, StringColumn, hash_key, read_array, read_lists, read_numbers, read_strings
+from kg_builder.columns import (
+    ListColumn,
+    StringColumn,
+    WeightedRows,
+    hash_key,
+    read_array,
+    read_lists,
+    read_numbers,
+    read_rows,
+    read_strings,
+)
 from kg_builder.manifest import check_files, missing
 from kg_builder.model import Build, Digest, PageText, Section, Site
 from kg_builder.paths import shortest_path
@@ -50,6 +60,24 @@ class Step:
     """The page on which the sentence stands: ``source``, or ``target`` where only that page mentions the other."""
 
 
+class _Names(NamedTuple):
+    """Names sorted by the hash of their key. A row below the number of terms is a title, any other an other name."""
+
+    hashes: memoryview
+    rows: memoryview
+    terms: memoryview
+
+
+class _Evidence(NamedTuple):
+    """The best evidence of each link as seen from each of its terms, by the link's place among the links."""
+
+    of_link: memoryview
+    sentences: StringColumn
+    headings: StringColumn
+    sections: memoryview
+    pages: memoryview
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Projection:
     """A published map. ``titles[term]`` is a term's title; ``longest_name`` is the most words in any key."""
@@ -67,8 +95,10 @@ class Projection:
     _relevances: NDArray[np.float64]
     _specificities: NDArray[np.float32]
     _names: _Names
-    _links: _Links
-    _vectors: _Vectors
+    _links: WeightedRows
+    """Each link twice, once for each of its terms."""
+    _evidence: _Evidence
+    _vectors: WeightedRows
 
     @classmethod
     def open(cls, folder: Path) -> Projection:
@@ -88,9 +118,16 @@ class Projection:
                 _path_lengths=read_array(folder, "path_lengths"),
                 _relevances=read_array(folder, "relevances"),
                 _specificities=read_array(folder, "specificities"),
-                _names=_Names.read(folder),
-                _links=_Links.read(folder),
-                _vectors=_Vectors.read(folder),
+                _names=_Names(*(read_numbers(folder, f"name_{field}") for field in _Names._fields)),
+                _links=read_rows(folder, "link"),
+                _evidence=_Evidence(
+                    of_link=read_numbers(folder, "link_evidence"),
+                    sentences=read_strings(folder, "sentences"),
+                    headings=read_strings(folder, "sections"),
+                    sections=read_numbers(folder, "evidence_sections"),
+                    pages=read_numbers(folder, "evidence_pages"),
+                ),
+                _vectors=read_rows(folder, "vector"),
             )
         except (OSError, ValueError):
             raise missing(folder, "damaged") from None
@@ -106,16 +143,9 @@ class Projection:
 
     def find(self, key: str) -> tuple[Name, ...]:
         """Give all names with this ``name_key``: titles first, then by term. A term may come with several names."""
-        hashed = hash_key(key)
-        first = bisect_left(self._names.hashes, hashed)
-        found = []
-        for entry in range(first, len(self._names.hashes)):
-            if self._names.hashes[entry] != hashed:
-                break
-            name = self._name(entry)
-            if name_key(name.name) == key:
-                found.append(name)
-        return tuple(found)
+        hashes, hashed = self._names.hashes, hash_key(key)
+        entries = range(bisect_left(hashes, hashed), bisect_right(hashes, hashed))
+        return tuple(name for name in map(self._name, entries) if name_key(name.name) == key)
 
     def _name(self, entry: int) -> Name:
         row, term = self._names.rows[entry], TermId(self._names.terms[entry])
@@ -150,35 +180,29 @@ class Projection:
 
     def neighbours(self, term: TermId) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Give the linked terms in ascending order and the links' weights; evidence.py has the formula."""
-        row = slice(self._links.offsets[term], self._links.offsets[term + 1])
-        return self._links.terms[row], self._links.weights[row]
+        return self._links.row(term)
 
     def vector(self, term: TermId) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Give the truncated PageRank vector that starts at this term, largest entry first, itself included."""
-        row = slice(self._vectors.offsets[term], self._vectors.offsets[term + 1])
-        return self._vectors.terms[row], self._vectors.weights[row]
+        return self._vectors.row(term)
 
     def path(self, start: TermId, end: TermId, *, longest: int = 3) -> tuple[Step, ...]:
         """Give a shortest path of at most ``longest`` links; empty where there is none, or start and end are one.
 
         Of several shortest paths it takes the one whose inner terms are most specific, then the first by title.
         """
-        terms = shortest_path(
-            start, end, longest=longest, offsets=self._links.offsets, neighbours=self._links.terms,
-            specificities=self._specificities,
-        )  # fmt: skip
+        terms = shortest_path(start, end, longest=longest, links=self._links, specificities=self._specificities)
         return tuple(self._step(a, b) for a, b in pairwise(terms))
 
     def _step(self, source: int, target: int) -> Step:
-        first, last = self._links.offsets[source], self._links.offsets[source + 1]
-        entry = first + int(np.searchsorted(self._links.terms[first:last], target))
-        evidence = self._links.evidence[entry]
+        entry = self._links.offsets[source] + int(np.searchsorted(self._links.row(source)[0], target))
+        evidence = self._evidence.of_link[entry]
         return Step(
             source=self.titles[source],
             target=self.titles[target],
-            sentence=self._links.sentences[evidence],
-            section=self._links.sections[self._links.evidence_sections[evidence]],
-            page=self.titles[self._links.evidence_pages[evidence]],
+            sentence=self._evidence.sentences[evidence],
+            section=self._evidence.headings[self._evidence.sections[evidence]],
+            page=self.titles[self._evidence.pages[evidence]],
         )
 
     def texts(self) -> Iterator[PageText]:
@@ -188,64 +212,6 @@ class Projection:
             if row >= 0 and (flat := texts[row]):
                 pairs = zip(flat[::2], flat[1::2], strict=True)
                 yield PageText(title=title, sections=tuple(Section(heading=head, text=text) for head, text in pairs))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Names:
-    """Names sorted by the hash of their key. A row below the number of terms is a title, any other an other name."""
-
-    hashes: memoryview
-    rows: memoryview
-    terms: memoryview
-
-    @classmethod
-    def read(cls, folder: Path) -> _Names:
-        fields = {field: read_numbers(folder, f"name_{field}") for field in ("hashes", "rows", "terms")}
-        return cls(**fields)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Links:
-    """Each link twice, once for each of its terms, grouped by term; with the best evidence as seen from that term."""
-
-    offsets: memoryview
-    terms: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    evidence: memoryview
-    sentences: StringColumn
-    sections: StringColumn
-    evidence_sections: memoryview
-    evidence_pages: memoryview
-
-    @classmethod
-    def read(cls, folder: Path) -> _Links:
-        return cls(
-            offsets=read_numbers(folder, "link_offsets"),
-            terms=read_array(folder, "link_terms"),
-            weights=read_array(folder, "link_weights"),
-            evidence=read_numbers(folder, "link_evidence"),
-            sentences=read_strings(folder, "sentences"),
-            sections=read_strings(folder, "sections"),
-            evidence_sections=read_numbers(folder, "evidence_sections"),
-            evidence_pages=read_numbers(folder, "evidence_pages"),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Vectors:
-    """Truncated PageRank vectors, row after row."""
-
-    offsets: memoryview
-    terms: NDArray[np.int32]
-    weights: NDArray[np.float32]
-
-    @classmethod
-    def read(cls, folder: Path) -> _Vectors:
-        return cls(
-            offsets=read_numbers(folder, "vector_offsets"),
-            terms=read_array(folder, "vector_terms"),
-            weights=read_array(folder, "vector_weights"),
-        )
 
 
 def make_projection(

@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from kg_builder.columns import hash_key, write_array, write_lists, write_strings
+from kg_builder.columns import WeightedRows, hash_key, write_array, write_lists, write_rows, write_strings
 from kg_builder.evidence import best_evidence, link_weight
 from kg_builder.manifest import unharmed, write_manifest
 from kg_builder.model import Build, Evidence, PageText, Term
 from kg_builder.pagerank import specificities, vectors
+from kg_builder.replacing import replacing
 from strokemap.errors import HomeUnwritable
 from strokemap.progress import Progress
 from strokemap.text import name_key
 
 
 def write_projection(build: Build, *, texts: Iterable[PageText], folder: Path, progress: Progress) -> None:
-    """Write a projection unless it is there and unharmed. Errors: HomeUnwritable."""
+    """Write a projection unless it is there and unharmed; one at a time in a home. Errors: HomeUnwritable."""
     # Publishing again is the cure for a damaged projection: here, unlike on opening, every byte is read.
     if unharmed(folder, digest=build.digest):
         return
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    beside = folder.with_name(".making")
     try:
-        beside.mkdir(parents=True)
-        try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(folder, beside=beside):
+            beside.mkdir()
             _write_files(build, texts=texts, folder=beside, progress=progress)
-            _move_into_place(beside, folder)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise HomeUnwritable(
             f"The projection can't be written: {error.strerror or 'unknown reason'}.",
             hint="Make room or mend the folder's permissions, then publish again.",
             where=str(folder),
         ) from error
-
-
-def _move_into_place(beside: Path, folder: Path) -> None:
-    try:
-        beside.rename(folder)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-        # What lies there is damaged, or another process made the same meanwhile; its open readers keep their files.
-        old = beside.with_name(f"{beside.name}.old")
-        folder.rename(old)
-        beside.rename(folder)
-        shutil.rmtree(old)
 
 
 def _write_files(build: Build, *, texts: Iterable[PageText], folder: Path, progress: Progress) -> None:
@@ -119,16 +101,12 @@ def _write_links(build: Build, folder: Path, progress: Progress) -> None:
     order = np.lexsort((pairs[1], pairs[0]))
     degrees = np.bincount(pairs[0], minlength=len(build.terms))
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(degrees)])
+    links = WeightedRows(offsets, pairs[1][order], weights[order])
     write_array(folder, "specificities", specificities(degrees))
-    write_array(folder, "link_offsets", offsets)
-    write_array(folder, "link_terms", pairs[1][order])
-    write_array(folder, "link_weights", weights[order])
+    write_rows(folder, "link", links)
     write_array(folder, "link_evidence", evidence[order])
     _write_evidence(chosen, rank, folder)
-    found = vectors(offsets, pairs[1][order], weights[order], progress=progress)
-    write_array(folder, "vector_offsets", found.offsets)
-    write_array(folder, "vector_terms", found.terms)
-    write_array(folder, "vector_weights", found.weights)
+    write_rows(folder, "vector", vectors(links, progress=progress))
 
 
 def _write_evidence(chosen: Sequence[Evidence], rank: Mapping[str, int], folder: Path) -> None:

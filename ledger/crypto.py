@@ -47,9 +47,7 @@ def decrypt(data: bytes, *, key: bytes, bound: bytes, where: str) -> bytes:
     try:
         return AESGCM(key).decrypt(_NONCE, data, bound)
     except InvalidTag:
-        raise VaultDamaged(
-            "A payload of the vault is not what was stored.", hint="Restore the vault from a backup.", where=where
-        ) from None
+        raise vault_damaged("A payload of the vault is not what was stored.", where=where) from None
 
 
 def wrap(key: bytes, *, master: bytes) -> bytes:
@@ -62,6 +60,9 @@ def unwrap(wrapped: bytes, *, master: bytes, where: str) -> bytes:
     try:
         return aes_key_unwrap(master, wrapped)
     except (InvalidUnwrap, ValueError):
-        raise VaultDamaged(
-            "A record key of the vault is not what was stored.", hint="Restore the vault from a backup.", where=where
-        ) from None
+        raise vault_damaged("A record key of the vault is not what was stored.", where=where) from None
+
+
+def vault_damaged(message: str, *, where: str) -> VaultDamaged:
+    """Give the error for a vault that does not fit the log."""
+    return VaultDamaged(message, hint="Restore the vault that belongs to this log from a backup.", where=where)

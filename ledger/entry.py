@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NewType
 
-from ledger.crypto import KEY_SIZE, decrypt, encrypt
+from ledger.crypto import KEY_SIZE, decrypt, encrypt, vault_damaged
 from ledger.tree import Index
-from strokemap.errors import EntryInvalid, LogDamaged, VaultDamaged
+from strokemap.errors import EntryInvalid, LogDamaged
 
 LeafBytes = NewType("LeafBytes", bytes)
 RecordKey = NewType("RecordKey", bytes)
@@ -52,14 +52,10 @@ class Entry:
 class Leaf:
     """The public part of an entry."""
 
-    kind: str
-    institution: str
-    role: str
-    actor: str
-    digests: tuple[tuple[str, str], ...]
+    entry: Entry
+    """Without its content."""
     time: str
     commitment: bytes
-    erases: Index | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,56 +70,50 @@ class Sealed:
 def seal(entry: Entry, *, key: RecordKey, at: datetime) -> Sealed:
     """Make the leaf without contents and the encrypted payload; pure. Errors: EntryInvalid with the field."""
     _check(entry)
+    time = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     commitment = commit(entry.content, key=key)
-    leaf = Leaf(
-        kind=entry.kind,
-        institution=entry.institution,
-        role=entry.role,
-        actor=entry.actor,
-        digests=tuple(sorted(entry.digests)),
-        time=at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z",
-        commitment=commitment,
-        erases=entry.erases,
-    )
-    data = format_leaf(leaf)
-    if len(data) > MAX_LEAF:
+    leaf = format_leaf(Leaf(entry=entry, time=time, commitment=commitment))
+    if len(leaf) > MAX_LEAF:
         raise _invalid("digests", "together they are too long")
-    return Sealed(
-        leaf=data,
-        commitment=commitment,
-        payload=encrypt(entry.content, key=_derive(key, b"payload"), bound=_LABEL + commitment),
-    )
+    payload = encrypt(entry.content, key=_derive(key, b"payload"), bound=_LABEL + commitment)
+    return Sealed(leaf=leaf, commitment=commitment, payload=payload)
 
 
 def unseal(payload: bytes, *, key: RecordKey, commitment: bytes, where: str) -> bytes:
     """Give the content that the leaf committed to, byte for byte. Errors: VaultDamaged."""
     content = decrypt(payload, key=_derive(key, b"payload"), bound=_LABEL + commitment, where=where)
     if not hmac.compare_digest(commit(content, key=key), commitment):
-        raise VaultDamaged(
-            "A payload is not what the log committed to.", hint="Restore the vault from a backup.", where=where
-        )
+        raise vault_damaged("A payload of the vault is not what the log committed to.", where=where)
     return content
 
 
 def commit(content: bytes, *, key: RecordKey) -> bytes:
     """Give the 32 bytes that bind to the content and hide it from everyone without the key."""
-    return _hmac(_derive(key, b"commit"), content)
+    return hmac.digest(_derive(key, b"commit"), content, "sha256")
+
+
+def _derive(key: RecordKey, purpose: bytes) -> bytes:
+    if len(key) != KEY_SIZE:
+        # HMAC pads short keys with zeros, so that two of them could stand for each other.
+        raise ValueError(len(key))
+    return hmac.digest(key, _LABEL + purpose, "sha256")
 
 
 def format_leaf(leaf: Leaf) -> LeafBytes:
     """Write a leaf: JSON in ASCII, keys sorted, no blanks, so that one leaf has one text."""
+    entry = leaf.entry
     fields: dict[str, object] = {
-        "actor": leaf.actor,
+        "actor": entry.actor,
         "commit": leaf.commitment.hex(),
-        "digests": dict(leaf.digests),
-        "institution": leaf.institution,
-        "kind": leaf.kind,
-        "role": leaf.role,
+        "digests": dict(entry.digests),
+        "institution": entry.institution,
+        "kind": entry.kind,
+        "role": entry.role,
         "time": leaf.time,
         "v": VERSION,
     }
-    if leaf.erases is not None:
-        fields["erases"] = leaf.erases
+    if entry.erases is not None:
+        fields["erases"] = entry.erases
     return LeafBytes(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("ascii"))
 
 
@@ -131,24 +121,21 @@ def parse_leaf(data: bytes, *, where: str) -> Leaf:
     """Read a leaf: ``format_leaf(parse_leaf(data)) == data``. Errors: LogDamaged."""
     try:
         fields = json.loads(data)
-        erases = fields.get("erases")
-        leaf = Leaf(
+        entry = Entry(
             kind=str(fields["kind"]),
             institution=str(fields["institution"]),
             role=str(fields["role"]),
             actor=str(fields["actor"]),
-            digests=tuple(sorted(fields["digests"].items())),
-            time=str(fields["time"]),
-            commitment=bytes.fromhex(fields["commit"]),
-            erases=None if erases is None else Index(int(erases)),
+            digests=tuple(fields["digests"].items()),
+            erases=Index(int(fields["erases"])) if "erases" in fields else None,
         )
-        same = format_leaf(leaf) == data
+        leaf = Leaf(entry=entry, time=str(fields["time"]), commitment=bytes.fromhex(fields["commit"]))
+        if format_leaf(leaf) != data:
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        same = False
-    if not same:
         raise LogDamaged(
             "An entry is not written as this version writes it.", hint="Compare it with a mirror.", where=where
-        )
+        ) from None
     return leaf
 
 
@@ -170,14 +157,3 @@ def _invalid(field: str, why: str) -> EntryInvalid:
     return EntryInvalid(
         f"An entry's {field} can't go on a public log: {why}.", hint="Put what is private into content.", where=field
     )
-
-
-def _derive(key: RecordKey, purpose: bytes) -> bytes:
-    if len(key) != KEY_SIZE:
-        # HMAC pads short keys with zeros, so that two of them could stand for each other.
-        raise ValueError(len(key))
-    return _hmac(key, _LABEL + purpose)
-
-
-def _hmac(key: bytes, message: bytes) -> bytes:
-    return hmac.digest(key, message, "sha256")

@@ -10,15 +10,15 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from ledger.entry import Entry
-from ledger.lines import HEADER, NAME, format_line, mend, open_log, read_lines
-from ledger.log import Log, erase, make_receipt, open_entry, publish, record
+from ledger.entry import Entry, parse_leaf
+from ledger.lines import NAME, mend, open_log
+from ledger.log import Log, make_receipt, publish, record
 from ledger.note import Checkpoint, Signer, check_name
-from ledger.tiles import Tiles, expected_tiles, make_folder, unwritable
+from ledger.tiles import make_folder, unwritable
 from ledger.tree import Hash, Index, Size
 from ledger.vault import Vault
-from ledger.verify import CHECKPOINT_NAME, KEY_NAME, Receipt, Trust, Verified, read_checkpoint, verify_log
-from strokemap.errors import LedgerKeyInvalid, LedgerUnwritable
+from ledger.verify import KEY_NAME, Receipt, Trust, Verified, check_key, read_checkpoint, verify_log
+from strokemap.errors import LedgerUnwritable
 from strokemap.home import replace_file
 
 
@@ -62,39 +62,39 @@ class Ledger:
         return make_receipt(Index(index), log=self.log)
 
     def open(self, index: int) -> bytes:
-        """Give an entry's content, byte for byte; EntryErased once it was erased."""
-        return open_entry(Index(index), vault=self.vault, log=self.log)
+        """Give what was asked and answered, byte for byte; EntryErased once it was erased."""
+        return self.vault.content(self._commitment(index), where=f"entry {index}")
 
-    def erase(
-        self,
-        index: int,
-        *,
-        reason: str,
-        now: datetime,
-        random_bytes: Callable[[int], bytes],
-        institution: str = "strokemap",
-        role: str = "operator",
-        actor: str = "",
-    ) -> Index:
+    def erase(self, index: int, *, reason: str, now: datetime, random_bytes: Callable[[int], bytes]) -> Index:
         """Make an entry's content unreadable for good; gives the index of the entry that says so.
 
-        The reason is kept in the vault, for people write names into reasons; the log shows only who erased what.
+        The vault goes first here, too: what the log says was erased, is erased. After a crash in between, erase again.
+        The reason is kept in the vault, for people write names into reasons; the log shows only which entry it was.
         """
+        commitment = self._commitment(index)
+        self.vault.destroy(commitment, where=f"entry {index}")
         by = Entry(
             kind="erasure",
-            institution=institution,
-            role=role,
-            actor=actor,
+            institution="strokemap",
+            role="operator",
+            actor="",
             content=json.dumps({"erases": index, "reason": reason}, ensure_ascii=False).encode(),
             erases=Index(index),
         )
-        return erase(Index(index), vault=self.vault, log=self.log, by=by, now=now, random_bytes=random_bytes)
+        erasure = self.record(by, now=now, random_bytes=random_bytes)
+        self.vault.note_erasure(commitment, entry=erasure)
+        return erasure
+
+    def _commitment(self, index: int) -> bytes:
+        return parse_leaf(self.log.leaf(Index(index)), where=f"entry {index}").commitment
 
     def verify(self) -> Verified:
         """Check the whole log, see ``verify_log``; what a killed writer left behind is cut off before."""
         with self.log.publishing():
-            with open_log(self.log.folder, patience=self.log.patience, exclusive=True) as handle:
-                mend(handle)
+            # A log that is missing must be reported, not made anew.
+            if (self.log.folder / NAME).exists():
+                with open_log(self.log.folder, patience=self.log.patience, exclusive=True) as handle:
+                    mend(handle)
             return verify_log(self.log.folder, trust=self.trust)
 
     def status(self) -> LedgerStatus:
@@ -117,7 +117,7 @@ class Ledger:
         beside = folder.with_name(f".{folder.name}.partial")
         try:
             shutil.rmtree(beside, ignore_errors=True)
-            make_folder(beside)
+            make_folder(folder.parent)
             with self.log.publishing():
                 _copy(self.log.folder, beside)
             verified = verify_log(beside, trust=self.trust)
@@ -130,44 +130,25 @@ class Ledger:
 
 
 def _copy(source: Path, target: Path) -> None:
-    checkpoint = read_checkpoint(source)
-    for tile in expected_tiles(checkpoint.size):
-        path = target / tile.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(Tiles(folder=source).read(tile))
-    length = (source / NAME).stat().st_size
+    size = read_checkpoint(source).size
+    # Locks and what killed writers left stay behind, and so do entries that no checkpoint covers yet.
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.lock", ".*", NAME))
     with (source / NAME).open("rb") as log, (target / NAME).open("wb") as copy:
-        copy.write(HEADER)
-        for index, leaf in enumerate(islice(read_lines(log, length=length), checkpoint.size)):
-            copy.write(format_line(leaf, index=index))
-    for name in (KEY_NAME, CHECKPOINT_NAME):
-        shutil.copyfile(source / name, target / name)
+        copy.writelines(islice(log, 1 + size))
 
 
-def open_ledger(
-    folder: Path, *, vault: Path, origin: str, ledger_key: bytes, vault_key: bytes, patience: float = 5.0
-) -> Ledger:
+def open_ledger(folder: Path, *, vault: Path, origin: str, ledger_key: bytes, vault_key: bytes) -> Ledger:
     """Open the ledger of a home, making it if it is not there; the public key is laid beside it as ``vkey``.
 
     Errors: LedgerKeyInvalid where the folder belongs to another key, VaultKeyWrong, LedgerUnwritable.
     """
     check_name(origin)
     signer = Signer(name=origin, secret=ledger_key)
-    path, text = folder / KEY_NAME, f"{signer.key.text}\n"
     try:
-        if not path.exists():
+        if not (folder / KEY_NAME).exists():
             make_folder(folder)
-            replace_file(path, text)
-        elif path.read_bytes() != text.encode():
-            raise LedgerKeyInvalid(
-                "The ledger's public key is not the one of this home's keys.",
-                hint="Give the keys folder that belongs to this home (STROKEMAP_KEYS), or restore the file.",
-                where=f"ledger/{KEY_NAME}",
-            )
+            replace_file(folder / KEY_NAME, f"{signer.key.text}\n")
+        check_key(folder, signer.key)
     except OSError as error:
         raise unwritable(error, where=f"ledger/{KEY_NAME}") from None
-    return Ledger(
-        log=Log(folder=folder, patience=patience),
-        vault=Vault.open(vault, master=vault_key, patience=patience),
-        signer=signer,
-    )
+    return Ledger(log=Log(folder=folder), vault=Vault.open(vault, master=vault_key), signer=signer)

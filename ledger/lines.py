@@ -28,9 +28,14 @@ from strokemap.errors import LedgerBusy, LogDamaged
 
 NAME = "log"
 HEADER = b"strokemap-log-1\n"
+END = 2**63
+"""Behind any entry: whoever reads from here on wants to know the size only."""
 _WHERE = f"ledger/{NAME}"
+PATIENCE = 5.0
+"""Seconds to wait for another process before LedgerBusy."""
 _STEP = 2 * MAX_LEAF
 _PAUSE = 0.002
+_HINT = "Compare the log with the tiles of a mirror, then restore it from a backup."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +47,7 @@ class Tail:
     leaves: tuple[LeafBytes, ...]
     """The last of them, as many as were asked for."""
     end: int
-    """Where the last whole line ends."""
-    torn: bool
-    """Whether a killed writer's beginning of a line follows."""
+    """Where the last whole line ends; behind it lies at most what a killed writer left."""
 
 
 def format_line(leaf: bytes, *, index: int) -> bytes:
@@ -64,14 +67,14 @@ def parse_line(line: bytes, *, index: int) -> LeafBytes:
 def append_line(handle: BinaryIO, leaf: LeafBytes, *, least: int) -> Index:
     """Add an entry behind the last one; durable on return. Hold the file exclusively.
 
-    ``least`` is how many entries were signed already: a log with fewer is refused, for it would give an index twice.
-    Errors: LogDamaged, OSError.
+    One sync for the line and for all that ``mend`` did before it. Errors: LogDamaged, OSError.
     """
-    tail = mend(handle)
-    if tail.size < least:
-        raise _damaged(f"The log has {tail.size} entries, but {least} were signed.", line=tail.size + 2)
+    tail = mend(handle, least=least)
     try:
-        _write(handle, format_line(leaf, index=tail.size))
+        left = memoryview(format_line(leaf, index=tail.size))
+        while left:
+            left = left[os.write(handle.fileno(), left) :]
+        os.fsync(handle.fileno())
     except OSError:
         # After a failed sync nobody knows what is on the disk: the line is taken back and was never acknowledged.
         with contextlib.suppress(OSError):
@@ -80,34 +83,32 @@ def append_line(handle: BinaryIO, leaf: LeafBytes, *, least: int) -> Index:
     return Index(tail.size)
 
 
-def mend(handle: BinaryIO) -> Tail:
-    """Cut off what a killed writer left behind, and give the tail. Hold the file exclusively.
+def mend(handle: BinaryIO, *, least: int = 0, since: int = END) -> Tail:
+    """Cut off what a killed writer left behind, and give the tail; synced by the caller. Hold the file exclusively.
 
-    Only the beginning of the next line is ever cut; anything else at the end is damage. Errors: LogDamaged.
+    Only the beginning of the next line is ever cut; anything else at the end is damage. ``least`` is how many entries
+    were signed already: a log with fewer is refused, for it would give an index twice. Errors: LogDamaged.
     """
     length = handle.seek(0, os.SEEK_END)
     handle.seek(0)
     if length < len(HEADER) and HEADER.startswith(handle.read(length)):
         os.ftruncate(handle.fileno(), 0)
-        _write(handle, HEADER)
-    tail = read_tail(handle)
-    if tail.torn:
+        os.write(handle.fileno(), HEADER)
+        # Whoever writes the first line answers for the file's name, too: a new file can be lost with all its bytes.
+        sync_folder(Path(handle.name).parent)
+    tail = read_tail(handle, since=since)
+    if tail.size < least:
+        raise _damaged(f"The log has {tail.size} entries, but {least} were signed.", line=tail.size + 2)
+    if tail.end < length:
         os.ftruncate(handle.fileno(), tail.end)
-        os.fsync(handle.fileno())
     return tail
 
 
-def _write(handle: BinaryIO, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(handle.fileno(), left) :]
-    os.fsync(handle.fileno())
+def read_tail(handle: BinaryIO, *, since: int = END) -> Tail:
+    """Read the log backwards as far as the entry ``since``. Errors: LogDamaged.
 
-
-def read_tail(handle: BinaryIO, *, since: int | None = None) -> Tail:
-    """Read the log backwards as far as the entry ``since``, or the last one. Errors: LogDamaged.
-
-    Costs what is read, not what lies before it.
+    Costs what is read, not what lies before it. The last line is checked in any case: an index is given out on the
+    strength of it.
     """
     length = handle.seek(0, os.SEEK_END)
     span = _STEP
@@ -115,32 +116,25 @@ def read_tail(handle: BinaryIO, *, since: int | None = None) -> Tail:
         start = max(0, length - span)
         handle.seek(start)
         *lines, rest = handle.read(length - start).split(b"\n")
-        first = 0
-        if start:
-            lines = lines[1:]
-            first = _index(lines[0]) if lines else 0
-        elif not lines or lines.pop(0) + b"\n" != HEADER:
+        if not start and lines[:1] != [HEADER.removesuffix(b"\n")]:
             raise _damaged("The log does not begin as a log of this version does.", line=1)
-        if not start or (lines and (since is None or first <= since)):
+        # The first of these lines is the header, or the end of a line that begins before.
+        first = _index(lines[1]) if start and len(lines) > 1 else 0
+        if not start or (len(lines) > 1 and first <= since):
             break
         span *= 4
-    size = first + len(lines)
-    wanted = min(max(first, size - 1 if since is None else since), size)
-    # The last line is read in any case: an index is given out on the strength of it.
-    leaves = [parse_line(lines[at - first] + b"\n", index=at) for at in range(min(wanted, max(first, size - 1)), size)]
+    leaves = [parse_line(line + b"\n", index=index) for index, line in enumerate(lines[1:], start=first)]
+    size = first + len(leaves)
     _check_rest(rest, size)
-    return Tail(
-        size=size, leaves=tuple(leaves[len(leaves) - (size - wanted) :]), end=length - len(rest), torn=bool(rest)
-    )
+    return Tail(size=size, leaves=tuple(leaves[since - first :]), end=length - len(rest))
 
 
 def _index(line: bytes) -> int:
     try:
         return int(line.split(b" ", 1)[0])
     except ValueError:
-        raise LogDamaged(
-            "A line near the end of the log does not begin with its index.", hint=_HINT, where=_WHERE
-        ) from None
+        message = "A line near the end of the log does not begin with its index."
+        raise LogDamaged(message, hint=_HINT, where=_WHERE) from None
 
 
 def _check_rest(rest: bytes, size: int) -> None:
@@ -151,16 +145,18 @@ def _check_rest(rest: bytes, size: int) -> None:
         raise _damaged("The end of the log is not as it was written.", line=size + 2)
 
 
-def read_lines(handle: BinaryIO, *, length: int) -> Iterator[LeafBytes]:
-    """Give every entry of the first ``length`` bytes, each checked. Errors: LogDamaged with the line number."""
-    handle.seek(0)
-    if handle.readline() != HEADER:
-        raise _damaged("The log does not begin as a log of this version does.", line=1)
-    index, at = 0, len(HEADER)
-    while at < length:
-        line = handle.readline(length - at)
-        yield parse_line(line, index=index)
-        index, at = index + 1, at + len(line)
+def read_lines(folder: Path) -> Iterator[LeafBytes]:
+    """Give every entry, each checked, without those appended meanwhile. Errors: LogDamaged with the line number."""
+    with open_log(folder, patience=PATIENCE, exclusive=False) as handle:
+        length = handle.seek(0, os.SEEK_END)
+    # The lock is given back, for nothing that is read from here on changes any more.
+    with (folder / NAME).open("rb") as lines:
+        if lines.readline() != HEADER:
+            raise _damaged("The log does not begin as a log of this version does.", line=1)
+        index = 0
+        while lines.tell() < length:
+            yield parse_line(lines.readline(), index=index)
+            index += 1
 
 
 @contextlib.contextmanager
@@ -171,10 +167,8 @@ def open_log(folder: Path, *, patience: float, exclusive: bool) -> Iterator[Bina
     """
     path = folder / NAME
     try:
-        if exclusive and not path.exists():
+        if exclusive:
             make_folder(folder)
-            path.touch(mode=0o644)
-            sync_folder(folder)
         # In append mode every write goes to the end of the file as it is then, also after something was cut off.
         handle = path.open("a+b" if exclusive else "rb", buffering=0)
         with handle:
@@ -197,9 +191,6 @@ def hold(descriptor: int, *, exclusive: bool, patience: float, where: str) -> No
         else:
             return
     raise LedgerBusy("Another process is writing to the ledger.", hint="Try again.", where=where)
-
-
-_HINT = "Compare the log with the tiles of a mirror, then restore it from a backup."
 
 
 def _damaged(message: str, *, line: int) -> LogDamaged:

@@ -14,14 +14,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ledger.entry import Entry, LeafBytes, RecordKey, parse_leaf, seal
-from ledger.lines import append_line, hold, mend, open_log, read_tail
+from ledger.entry import Entry, LeafBytes, RecordKey, seal
+from ledger.lines import END, PATIENCE, Tail, append_line, hold, mend, open_log, read_tail
+from ledger.lines import NAME as LOG_NAME
 from ledger.note import Checkpoint, Signer, find_signature
-from ledger.tiles import Edge, Tiles, make_folder, unwritable
-from ledger.tree import EMPTY_ROOT, Hash, Index, Size, check_inclusion, leaf_hash, prove_inclusion
+from ledger.tiles import WIDTH, Tiles, make_folder, pack_bundles, unwritable
+from ledger.tree import (
+    EMPTY_ROOT,
+    Hash,
+    Index,
+    Size,
+    check_inclusion,
+    hash_leaves,
+    leaf_hash,
+    prove_inclusion,
+    tree_root,
+)
 from ledger.vault import Vault
 from ledger.verify import CHECKPOINT_NAME, Receipt, read_checkpoint
-from strokemap.errors import CheckpointMissing, EntryUnknown, LogDamaged, ProofMismatch, ReceiptNotYet
+from strokemap.errors import CheckpointMissing, EntryUnknown, ProofMismatch, ReceiptNotYet
 from strokemap.home import replace_file
 
 _LOCK_NAME = "publish.lock"
@@ -32,8 +43,7 @@ class Log:
     """The log in one folder. Any thread and process may use it; nothing is kept open between calls."""
 
     folder: Path
-    patience: float = 5.0
-    """Seconds to wait for another process before LedgerBusy."""
+    patience: float = PATIENCE
 
     @property
     def tiles(self) -> Tiles:
@@ -47,10 +57,7 @@ class Log:
 
     def size(self) -> Size:
         """Give how many entries are durable, published or not."""
-        if not (self.folder / "log").exists():
-            return Size(0)
-        with open_log(self.folder, patience=self.patience, exclusive=False) as handle:
-            return Size(read_tail(handle).size)
+        return Size(self._tail().size) if (self.folder / LOG_NAME).exists() else Size(0)
 
     def published(self) -> Size:
         """Give how many entries the checkpoint covers; 0 before the first."""
@@ -68,10 +75,9 @@ class Log:
         """Give an entry, published or not. Errors: EntryUnknown, TileDamaged, LogDamaged."""
         published = self.published()
         if 0 <= index < published:
-            return LeafBytes(self.tiles.entry(index, size=published))
+            return LeafBytes(self.tiles.entries(index // WIDTH, size=published)[index % WIDTH])
         if published <= index < self.size():
-            with open_log(self.folder, patience=self.patience, exclusive=False) as handle:
-                return read_tail(handle, since=index).leaves[0]
+            return self._tail(since=index).leaves[0]
         raise EntryUnknown(
             "The ledger has no entry of that index.", hint="See ledger status for how many it has.", where=str(index)
         )
@@ -79,10 +85,15 @@ class Log:
     def since(self, size: Size) -> Sequence[LeafBytes]:
         """Give the entries from index ``size`` on, whole and durable. Errors: LedgerBusy, LogDamaged."""
         with open_log(self.folder, patience=self.patience, exclusive=True) as handle:
-            mend(handle)
-            # A writer may have been killed between writing its line and syncing it.
-            os.fsync(handle.fileno())
-            return read_tail(handle, since=size).leaves
+            leaves = mend(handle, least=self.published(), since=size).leaves
+            if leaves:
+                # A writer may have been killed between writing its line and syncing it.
+                os.fsync(handle.fileno())
+            return leaves
+
+    def _tail(self, *, since: int = END) -> Tail:
+        with open_log(self.folder, patience=self.patience, exclusive=False) as handle:
+            return read_tail(handle, since=since)
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:
@@ -123,46 +134,29 @@ def publish(log: Log, *, sign: Signer) -> Checkpoint:
                 hint="Give the keys folder that belongs to this home (STROKEMAP_KEYS).",
                 where=f"ledger/{CHECKPOINT_NAME}",
             )
-        edge, leaves = _carry_on(log, signed)
-        if signed and edge.size == signed.size and not leaves:
-            return signed
-        for leaf in leaves:
-            for tile, data in edge.append(leaf):
-                log.tiles.write(tile, data)
-        for tile, data in edge.partial():
+        size, root = (signed.size, signed.root) if signed else (Size(0), EMPTY_ROOT)
+        start = size if (log.folder / "tile").exists() else Size(0)
+        loose, leaves = log.tiles.loose_entries(start), log.since(start)
+        _check_root(log, size=size, root=root, leaves=leaves[: size - start])
+        entries = [*loose, *leaves] if leaves else ()
+        made = [*pack_bundles(entries, first=start // WIDTH), *log.tiles.grow(hash_leaves(leaves), size=start)]
+        for tile, data in made:
             log.tiles.write(tile, data)
-        if signed and edge.size == signed.size:
+        size = Size(start + len(leaves))
+        if signed and size == signed.size:
             return signed
-        checkpoint = sign.sign(size=Size(edge.size), root=edge.root())
+        checkpoint = sign.sign(size=size, root=tree_root(size, hashes=log.tiles.hashes(size, made=made)))
         replace_file(log.folder / CHECKPOINT_NAME, checkpoint.text)
         log.tiles.clean()
         return checkpoint
 
 
-def _carry_on(log: Log, signed: Checkpoint | None) -> tuple[Edge, Sequence[LeafBytes]]:
-    """Give the edge at the last checkpoint and the entries after it; where all tiles are gone, start from nothing."""
-    size, root = (signed.size, signed.root) if signed else (Size(0), EMPTY_ROOT)
-    if size and not (log.folder / "tile").exists():
-        leaves = log.since(Size(0))
-        edge = Edge()
-        for leaf in leaves[:size]:
-            edge.append(leaf)
-        _check_edge(edge, size=size, root=root)
-        return Edge(), leaves
-    edge = Edge.load(log.tiles, size=size)
-    _check_edge(edge, size=size, root=root)
-    leaves = log.since(size)
-    if log.size() < size:
-        raise LogDamaged(
-            "The log has fewer entries than were signed.", hint="Restore it from a mirror.", where="ledger/log"
-        )
-    return edge, leaves
-
-
-def _check_edge(edge: Edge, *, size: Size, root: Hash) -> None:
-    if edge.size != size or edge.root() != root:
+def _check_root(log: Log, *, size: Size, root: Hash, leaves: Sequence[LeafBytes]) -> None:
+    """Return when the tiles, or where these are gone the entries, have the root that was signed last."""
+    computed = tree_root(size, hashes=log.tiles.hashes(size, made=log.tiles.grow(hash_leaves(leaves), size=0)))
+    if computed != root:
         raise ProofMismatch(
-            f"The ledger does not follow from its last checkpoint: root computed {edge.root().hex()}, "
+            f"The ledger does not follow from its last checkpoint: root computed {computed.hex()}, "
             f"root signed {root.hex()}. Nothing was signed.",
             hint="Run ledger verify; restore what it names from a mirror or a backup.",
             where=f"ledger/{CHECKPOINT_NAME}",
@@ -183,31 +177,3 @@ def make_receipt(index: Index, *, log: Log) -> Receipt:
     proof = prove_inclusion(index, size=size, hashes=log.tiles.hashes(size))
     check_inclusion(leaf_hash(leaf), index=index, size=size, proof=proof, root=root)
     return Receipt(index=index, leaf=leaf, proof=proof, checkpoint=checkpoint)
-
-
-def open_entry(index: Index, *, vault: Vault, log: Log) -> bytes:
-    """Give what was asked and answered, byte for byte. Errors: EntryUnknown, EntryErased, VaultDamaged, LogDamaged."""
-    where = f"entry {index}"
-    return vault.content(parse_leaf(log.leaf(index), where=where).commitment, where=where)
-
-
-def erase(
-    index: Index,
-    *,
-    vault: Vault,
-    log: Log,
-    by: Entry,
-    now: datetime,
-    random_bytes: Callable[[int], bytes],
-) -> Index:
-    """Destroy the content of an entry, and log that; ``by`` says who, and in its content why. Gives the new entry.
-
-    The vault goes first here, too: what the log says was erased, is erased. After a crash in between, erase again.
-    Errors: EntryUnknown, EntryErased, EntryInvalid, LedgerBusy, LedgerUnwritable, VaultDamaged.
-    """
-    where = f"entry {index}"
-    commitment = parse_leaf(log.leaf(index), where=where).commitment
-    vault.destroy(commitment, where=where)
-    erasure = record(by, vault=vault, log=log, now=now, random_bytes=random_bytes)
-    vault.note_erasure(commitment, entry=erasure)
-    return erasure

@@ -6,9 +6,9 @@ Each value has exactly one text: a parser formats what it read and refuses when 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ledger.crypto import check_signature, public_key, sign
@@ -45,29 +45,22 @@ class PublicKey:
     @property
     def text(self) -> str:
         """The key as one line: ``name+id+key`` (a vkey)."""
-        return f"{self.name}+{self.id.hex()}+{_base64(bytes([self.kind]) + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{write_base64(bytes([self.kind]) + self.public)}"
 
 
 def parse_public_key(text: str) -> PublicKey:
     """Read a vkey; refuses keys under which a signature proves nothing. Errors: LedgerKeyInvalid."""
-    name, _, rest = text.partition("+")
-    encoded = rest.partition("+")[2]
     try:
-        data = base64.b64decode(encoded)
-        key = PublicKey(name=name, kind=data[0], public=data[1:])
+        name, _, encoded = text.split("+", 2)
+        data = read_base64(encoded)
+        key = PublicKey(name=_read_name(name), kind=data[0], public=data[1:])
+        if key.text != text or key.kind not in (NOTE_ED25519, COSIGNATURE_ED25519) or not _is_sound(key.public):
+            raise ValueError
     except (ValueError, IndexError):
-        key = None
-    if (
-        key is None
-        or key.text != text
-        or not _NAME.fullmatch(name)
-        or key.kind not in (NOTE_ED25519, COSIGNATURE_ED25519)
-        or not _is_sound(key.public)
-    ):
         raise LedgerKeyInvalid(
             "This is not the public key of a log or a witness.",
             hint="It is one line, as in the file ledger/vkey: name+8 hexadecimal digits+44 characters.",
-        )
+        ) from None
     return key
 
 
@@ -87,7 +80,7 @@ class Signature:
     @property
     def text(self) -> str:
         """The line without its end."""
-        return f"— {self.name} {_base64(self.key_id + self.data)}"
+        return f"— {self.name} {write_base64(self.key_id + self.data)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +95,7 @@ class Checkpoint:
     @property
     def body(self) -> str:
         """The text that is signed."""
-        return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{write_base64(self.root)}\n"
 
     @property
     def text(self) -> str:
@@ -110,64 +103,95 @@ class Checkpoint:
         return self.body + "\n" + "".join(f"{signature.text}\n" for signature in self.signatures)
 
 
-def parse_checkpoint(data: bytes, *, where: str = "ledger/checkpoint", first_line: int = 1) -> Checkpoint:
-    """Read a checkpoint: ``parse_checkpoint(data).text == data``. Errors: CheckpointMalformed with the line.
+def parse_checkpoint(data: bytes) -> Checkpoint:
+    """Read a checkpoint: ``parse_checkpoint(data).text == data``. Errors: CheckpointMalformed with the line."""
+    lines = Lines(data, most=MAX_NOTE)
+    try:
+        return read_note(lines)
+    except ValueError:
+        raise CheckpointMalformed(
+            "A checkpoint is not written as the format has it.",
+            hint="Compare it with a witness's copy, then restore it from a mirror.",
+            where=f"ledger/checkpoint:{lines.number}",
+        ) from None
+
+
+class Lines:
+    """The lines of a strict text, taken one after the other; ``number`` is that of the last one taken, from 1."""
+
+    def __init__(self, data: bytes, *, most: int) -> None:
+        self._left = deque(data.split(b"\n") if len(data) <= most else ())
+        self.number = 0
+
+    def take(self) -> str:
+        """Give the next line without its end. Errors: ValueError."""
+        self.number += 1
+        if not self._left:
+            raise ValueError
+        return self._left.popleft().decode()
+
+    def finish(self) -> None:
+        """Return when all was taken. Errors: ValueError."""
+        if self._left:
+            raise ValueError
+
+
+def read_note(lines: Lines) -> Checkpoint:
+    """Read a checkpoint to the end of its text. Errors: ValueError.
 
     Extension lines are refused: no signature of a witness would cover them for certain.
     """
-    try:
-        text = data[: MAX_NOTE + 1].decode()
-    except UnicodeDecodeError as error:
-        raise _malformed(where, first_line + data.count(b"\n", 0, error.start)) from None
-    lines = text.split("\n")
-    if len(data) > MAX_NOTE or len(lines) < 6:
-        raise _malformed(where, first_line + len(lines) - 1)
-    at = 0
-    try:
-        at = 1
-        size = Size(int(lines[1]))
-        at = 2
-        root = Hash(base64.b64decode(lines[2]))
-        at = 3
-        if lines[3]:
-            raise ValueError
-        signatures: list[Signature] = []
-        for at in range(4, len(lines) - 1):
-            signatures.append(_read_signature(lines[at]))
-    except ValueError:
-        raise _malformed(where, first_line + at) from None
-    checkpoint = Checkpoint(origin=lines[0], size=size, root=root, signatures=tuple(signatures))
-    _check_text(checkpoint, lines, where, first_line)
-    return checkpoint
+    origin, size, root = _read_name(lines.take()), Size(read_number(lines.take())), read_hash(lines.take())
+    if lines.take():
+        raise ValueError
+    signatures = [_read_signature(lines.take())]
+    while line := lines.take():
+        signatures.append(_read_signature(line))
+    lines.finish()
+    return Checkpoint(origin=origin, size=size, root=root, signatures=tuple(signatures))
+
+
+def write_base64(data: bytes) -> str:
+    """Write bytes as base64 in one line."""
+    return base64.b64encode(data).decode()
+
+
+def read_base64(text: str) -> bytes:
+    """Read base64 of which there is one text only: b64decode alone skips stray characters. Errors: ValueError."""
+    data = base64.b64decode(text)
+    if write_base64(data) != text:
+        raise ValueError
+    return data
+
+
+def read_hash(text: str) -> Hash:
+    """Read a hash in base64. Errors: ValueError."""
+    data = read_base64(text)
+    if len(data) != HASH_SIZE:
+        raise ValueError
+    return Hash(data)
+
+
+def read_number(text: str) -> int:
+    """Read a number below 2^63 of which there is one text only: int alone takes “+5”, “1_000”. Errors: ValueError."""
+    number = int(text)
+    if str(number) != text or not 0 <= number < 2**63:
+        raise ValueError
+    return number
+
+
+def _read_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError
+    return text
 
 
 def _read_signature(line: str) -> Signature:
-    _, name, encoded = line.split(" ")
-    data = base64.b64decode(encoded)
-    if not _NAME.fullmatch(name) or len(data) <= _ID_SIZE:
-        raise ValueError(line)
-    return Signature(name=name, key_id=data[:_ID_SIZE], data=data[_ID_SIZE:])
-
-
-def _check_text(checkpoint: Checkpoint, lines: list[str], where: str, first_line: int) -> None:
-    # int() and b64decode() are lenient (“+5”, “1_000”, stray characters): the text they were given must come out again.
-    for number, (line, again) in enumerate(zip(lines, checkpoint.text.split("\n"), strict=True)):
-        if line != again:
-            raise _malformed(where, first_line + number)
-    if not _NAME.fullmatch(checkpoint.origin):
-        raise _malformed(where, first_line)
-    if not 0 <= checkpoint.size < 2**63:
-        raise _malformed(where, first_line + 1)
-    if len(checkpoint.root) != HASH_SIZE:
-        raise _malformed(where, first_line + 2)
-
-
-def _malformed(where: str, line: int) -> CheckpointMalformed:
-    return CheckpointMalformed(
-        "A checkpoint is not written as the format has it.",
-        hint="Compare it with a witness's copy, then restore it from a mirror.",
-        where=f"{where}:{line}",
-    )
+    dash, name, encoded = line.split(" ")
+    data = read_base64(encoded)
+    if dash != "—" or len(data) <= _ID_SIZE:
+        raise ValueError
+    return Signature(name=_read_name(name), key_id=data[:_ID_SIZE], data=data[_ID_SIZE:])
 
 
 def find_signature(checkpoint: Checkpoint, *, key: PublicKey, where: str = "ledger/checkpoint") -> Signature | None:
@@ -206,7 +230,7 @@ class Signer:
         """Give the signed checkpoint. The caller vouches that it follows from every earlier one."""
         bare = Checkpoint(origin=self.name, size=size, root=root)
         line = Signature(name=self.name, key_id=self.key.id, data=sign(bare.body.encode(), secret=self.secret))
-        return Checkpoint(origin=self.name, size=size, root=root, signatures=(line,))
+        return replace(bare, signatures=(line,))
 
 
 def check_name(name: str) -> None:
@@ -216,7 +240,3 @@ def check_name(name: str) -> None:
             "The ledger's origin has a space, a plus sign or a control character, or is empty or too long.",
             hint="Use a name such as hospital.example/ledger.",
         )
-
-
-def _base64(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).decode()

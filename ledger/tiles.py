@@ -7,17 +7,19 @@ tile that is not full yet carries its width: ``tile/0/004.p/17``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.tree import HASH_SIZE, Hash, HashReader, leaf_hash, perfect_root, tree_root
+from ledger.tree import HASH_SIZE, Hash, HashReader, hash_leaves, perfect_root
 from strokemap.errors import LedgerUnwritable, TileDamaged
 from strokemap.home import replace_file
 
 WIDTH = 256
 _BITS = 8
-_RESTORE = "Restore it from a mirror or a backup; or delete the folder ledger/tile and publish: the log rebuilds it."
+_LEVELS = 8
+_FULL = WIDTH * HASH_SIZE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +33,10 @@ class Tile:
     @property
     def path(self) -> str:
         """Where it lies, from the ledger folder on."""
-        groups = [f"{self.number % 1000:03d}"]
-        rest = self.number // 1000
-        while rest:
-            groups.insert(0, f"x{rest % 1000:03d}")
-            rest //= 1000
-        level = "entries" if self.level is None else str(self.level)
-        return f"tile/{level}/{'/'.join(groups)}" + ("" if self.width == WIDTH else f".p/{self.width}")
-
-    @property
-    def where(self) -> str:
-        """Name it in an error."""
-        return f"ledger/{self.path}"
+        *above, last = (group.zfill(3) for group in f"{self.number:,}".split(","))
+        level = "entries" if self.level is None else self.level
+        path = f"tile/{level}/" + "".join(f"x{group}/" for group in above) + last
+        return path if self.width == WIDTH else f"{path}.p/{self.width}"
 
 
 def parse_tile_path(path: str) -> Tile:
@@ -62,33 +56,39 @@ def parse_tile_path(path: str) -> Tile:
     return tile
 
 
+def tile_of(level: int | None, number: int, *, size: int) -> Tile:
+    """Name a tile as a log of ``size`` has it; of width 0 where it has none."""
+    return Tile(level=level, number=number, width=min(WIDTH, (size >> _BITS * (level or 0)) - number * WIDTH))
+
+
 def expected_tiles(size: int) -> Iterator[Tile]:
     """Give every tile that a published log of ``size`` entries has, partial ones with their width."""
-    level, count = 0, size
-    while count:
-        for number in range(-(-count // WIDTH)):
-            width = min(WIDTH, count - number * WIDTH)
-            if level == 0:
-                yield Tile(level=None, number=number, width=width)
-            yield Tile(level=level, number=number, width=width)
-        level, count = level + 1, count >> _BITS
+    for level in (None, *range(_LEVELS)):
+        tiles = -(-(size >> _BITS * (level or 0)) // WIDTH)
+        yield from (tile_of(level, number, size=size) for number in range(tiles))
 
 
-def pack_entry(leaf: bytes) -> bytes:
-    """Give an entry as it stands in a bundle: two bytes of length, then its bytes."""
-    return len(leaf).to_bytes(2, "big") + leaf
+def pack_bundles(entries: Sequence[bytes], *, first: int) -> Iterator[tuple[Tile, bytes]]:
+    """Give the bundles of entries from the one numbered ``first`` on: each entry's length in two bytes, then its bytes.
+
+    ``entries`` begins where that bundle does.
+    """
+    for at in range(0, len(entries), WIDTH):
+        chunk = entries[at : at + WIDTH]
+        data = b"".join(len(entry).to_bytes(2, "big") + entry for entry in chunk)
+        yield Tile(level=None, number=first + at // WIDTH, width=len(chunk)), data
 
 
-def unpack_entries(bundle: bytes, *, tile: Tile) -> list[bytes]:
+def unpack_bundle(data: bytes, *, tile: Tile) -> list[bytes]:
     """Give the entries of a bundle. Errors: TileDamaged where the lengths don't add up."""
     entries: list[bytes] = []
     at = 0
-    while at < len(bundle):
-        end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
-        entries.append(bundle[at + 2 : end])
+    while at < len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        entries.append(data[at + 2 : end])
         at = end
-    if at != len(bundle) or len(entries) != tile.width:
-        raise TileDamaged("A bundle of entries has lengths that don't add up.", hint=_RESTORE, where=tile.where)
+    if at != len(data) or len(entries) != tile.width:
+        raise _damaged("A bundle of entries has lengths that don't add up.", tile)
     return entries
 
 
@@ -99,134 +99,90 @@ class Tiles:
     folder: Path
 
     def read(self, tile: Tile) -> bytes:
-        """Give a tile's bytes, taken from the full one where the partial one was cleaned away. Errors: TileDamaged."""
-        for candidate in (tile, Tile(level=tile.level, number=tile.number)):
+        """Give a tile's hashes. Errors: TileDamaged."""
+        data, stored = self._load(tile)
+        if len(data) != stored.width * HASH_SIZE:
+            raise _damaged("A tile has the wrong length.", stored)
+        return data[: tile.width * HASH_SIZE]
+
+    def entries(self, number: int, *, size: int) -> list[bytes]:
+        """Give the entries of one bundle of the published log of ``size``. Errors: TileDamaged."""
+        tile = tile_of(None, number, size=size)
+        data, stored = self._load(tile)
+        return unpack_bundle(data, tile=stored)[: tile.width]
+
+    def _load(self, tile: Tile) -> tuple[bytes, Tile]:
+        # Where the partial tile was cleaned away, its content begins the full one.
+        for stored in (tile, Tile(level=tile.level, number=tile.number)):
             try:
-                data = (self.folder / candidate.path).read_bytes()
+                return (self.folder / stored.path).read_bytes(), stored
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise TileDamaged(f"A tile can't be read: {error.strerror}.", hint=_RESTORE, where=tile.where) from None
-            if tile.level is None:
-                entries = unpack_entries(data, tile=candidate)[: tile.width]
-                return b"".join(map(pack_entry, entries))
-            if len(data) != candidate.width * HASH_SIZE:
-                raise TileDamaged("A tile has the wrong length.", hint=_RESTORE, where=candidate.where)
-            return data[: tile.width * HASH_SIZE]
-        raise TileDamaged("A tile is missing.", hint=_RESTORE, where=tile.where)
+                raise _damaged(f"A tile can't be read: {error.strerror}.", tile) from None
+        raise _damaged("A tile is missing.", tile)
 
-    def entry(self, index: int, *, size: int) -> bytes:
-        """Give an entry of the published log of ``size``. Errors: TileDamaged."""
-        number = index // WIDTH
-        tile = Tile(level=None, number=number, width=min(WIDTH, size - number * WIDTH))
-        return unpack_entries(self.read(tile), tile=tile)[index % WIDTH]
+    def loose_entries(self, size: int) -> list[bytes]:
+        """Give those of ``size`` published entries that no full tile holds, compared with their hashes.
 
-    def hashes(self, size: int) -> HashReader:
-        """Give a reader of subtree hashes, good for the published log of ``size``. Each tile is read once."""
-        kept: dict[tuple[int, int], bytes] = {}
+        They are carried on into the next bundle: what does not belong to its hashes must not be. Errors: TileDamaged.
+        """
+        tile = tile_of(0, size // WIDTH, size=size)
+        if not tile.width:
+            return []
+        entries = self.entries(tile.number, size=size)
+        if hash_leaves(entries) != self.read(tile):
+            bundle = tile_of(None, tile.number, size=size)
+            raise _damaged("A bundle of entries does not belong to its tile.", bundle)
+        return entries
 
-        def fetch(level: int, number: int) -> bytes:
-            if (level, number) not in kept:
-                width = min(WIDTH, (size >> _BITS * level) - number * WIDTH)
-                kept[level, number] = self.read(Tile(level=level, number=number, width=width))
-            return kept[level, number]
+    def grow(self, hashes: bytes, *, size: int) -> Iterator[tuple[Tile, bytes]]:
+        """Give the tiles that change when leaves with these hashes follow ``size`` published ones; writes nothing.
 
-        return subtree_hashes(fetch)
+        Lower levels come first. With ``size`` 0 nothing is read, either. Errors: TileDamaged.
+        """
+        level = 0
+        while hashes:
+            last = tile_of(level, (size >> _BITS * level) // WIDTH, size=size)
+            row = (self.read(last) if last.width else b"") + hashes
+            tiles = [row[at : at + _FULL] for at in range(0, len(row), _FULL)]
+            for number, data in enumerate(tiles, start=last.number):
+                yield Tile(level=level, number=number, width=len(data) // HASH_SIZE), data
+            hashes = b"".join(perfect_root(data) for data in tiles if len(data) == _FULL)
+            level += 1
+
+    def hashes(self, size: int, *, made: Iterable[tuple[Tile, bytes]] = ()) -> HashReader:
+        """Give a reader of subtree hashes of the log of ``size``; a tile is taken from ``made``, or read once."""
+        known = {(tile.level, tile.number): data for tile, data in made}
+
+        def read(level: int, number: int) -> Hash:
+            tile_level, bits = divmod(level, _BITS)
+            tile_number, offset = divmod(number << bits, WIDTH)
+            at = tile_level, tile_number
+            if at not in known:
+                known[at] = self.read(tile_of(*at, size=size))
+            return perfect_root(known[at][offset * HASH_SIZE : (offset + (1 << bits)) * HASH_SIZE])
+
+        return read
 
     def write(self, tile: Tile, data: bytes) -> None:
-        """Store a tile; durable on return. Errors: LedgerUnwritable."""
+        """Store a tile; durable on return. Errors: OSError."""
         path = self.folder / tile.path
-        try:
-            make_folder(path.parent)
-            replace_file(path, data)
-        except OSError as error:
-            raise unwritable(error, where=tile.where) from None
+        make_folder(path.parent)
+        replace_file(path, data)
 
     def clean(self) -> None:
         """Remove partial tiles whose full one exists, and what killed writers left. Hold the publishing lock."""
-        for parent, folders, files in os.walk(self.folder / "tile"):
-            for name in files:
-                if name.startswith("."):
-                    Path(parent, name).unlink()
-            for name in [name for name in folders if name.endswith(".p")]:
-                if Path(parent, name.removesuffix(".p")).is_file():
-                    folders.remove(name)
-                    for partial in Path(parent, name).iterdir():
-                        partial.unlink()
-                    Path(parent, name).rmdir()
+        for path in list((self.folder / "tile").rglob("*")):
+            if path.name.startswith("."):
+                path.unlink(missing_ok=True)
+            elif path.suffix == ".p" and path.with_suffix("").is_file():
+                shutil.rmtree(path)
 
 
-@dataclass(slots=True, kw_only=True)
-class Edge:
-    """The right edge of the tree: all that is needed to add entries, a few hashes a level."""
-
-    size: int = 0
-    levels: list[bytearray] = field(default_factory=lambda: [bytearray()])
-    bundle: bytearray = field(default_factory=bytearray)
-
-    @classmethod
-    def load(cls, tiles: Tiles, *, size: int) -> Edge:
-        """Read the edge of the published log of ``size`` from its partial tiles. Errors: TileDamaged."""
-        edge, count = cls(size=size, levels=[]), size
-        while count or not edge.levels:
-            level, width = len(edge.levels), count % WIDTH
-            tile = Tile(level=level, number=count // WIDTH, width=width)
-            edge.levels.append(bytearray(tiles.read(tile) if width else b""))
-            count >>= _BITS
-        if size % WIDTH:
-            tile = Tile(level=None, number=size // WIDTH, width=size % WIDTH)
-            edge.bundle += tiles.read(tile)
-            # The bundle is carried on into the next one: what does not belong to its hashes must not be.
-            if b"".join(map(leaf_hash, unpack_entries(bytes(edge.bundle), tile=tile))) != edge.levels[0]:
-                raise TileDamaged("A bundle of entries does not belong to its tile.", hint=_RESTORE, where=tile.where)
-        return edge
-
-    def append(self, leaf: bytes) -> list[tuple[Tile, bytes]]:
-        """Add one entry; give the tiles that it made full."""
-        self.levels[0] += leaf_hash(leaf)
-        self.bundle += pack_entry(leaf)
-        self.size += 1
-        full: list[tuple[Tile, bytes]] = []
-        level, number = 0, self.size // WIDTH - 1
-        while len(self.levels[level]) == WIDTH * HASH_SIZE:
-            if level == 0:
-                full.append((Tile(level=None, number=number), bytes(self.bundle)))
-                self.bundle.clear()
-            data = bytes(self.levels[level])
-            full.append((Tile(level=level, number=number), data))
-            self.levels[level].clear()
-            if level + 1 == len(self.levels):
-                self.levels.append(bytearray())
-            self.levels[level + 1] += perfect_root(data)
-            level, number = level + 1, number // WIDTH
-        return full
-
-    def partial(self) -> list[tuple[Tile, bytes]]:
-        """Give the tiles that are not full."""
-        found: list[tuple[Tile, bytes]] = []
-        for level, hashes in enumerate(self.levels):
-            width, number = len(hashes) // HASH_SIZE, (self.size >> _BITS * level) // WIDTH
-            if width and level == 0:
-                found.append((Tile(level=None, number=number, width=width), bytes(self.bundle)))
-            if width:
-                found.append((Tile(level=level, number=number, width=width), bytes(hashes)))
-        return found
-
-    def root(self) -> Hash:
-        """Give the root of the tree up to here."""
-        return tree_root(self.size, hashes=subtree_hashes(lambda level, _: bytes(self.levels[level])))
-
-
-def subtree_hashes(fetch: Callable[[int, int], bytes]) -> HashReader:
-    """Give a reader of subtree hashes over ``fetch(level, number)``, which gives a tile's hashes."""
-
-    def read(level: int, number: int) -> Hash:
-        tile_level, bits = divmod(level, _BITS)
-        tile_number, offset = divmod(number << bits, WIDTH)
-        start = offset * HASH_SIZE
-        return perfect_root(fetch(tile_level, tile_number)[start : start + (HASH_SIZE << bits)])
-
-    return read
+def _damaged(message: str, tile: Tile) -> TileDamaged:
+    hint = "Restore it from a mirror or a backup; or delete the folder ledger/tile and publish: the log rebuilds it."
+    return TileDamaged(message, hint=hint, where=f"ledger/{tile.path}")
 
 
 def make_folder(folder: Path) -> None:
@@ -249,7 +205,7 @@ def sync_folder(folder: Path) -> None:
 def unwritable(error: OSError, *, where: str) -> LedgerUnwritable:
     """Give the error for a disk that refuses."""
     return LedgerUnwritable(
-        f"The ledger can't be written: {error.strerror or 'the disk refused'}.",
+        f"The ledger can't be read or written: {error.strerror or 'the disk refused'}.",
         hint="Look at the disk's room, permissions and health, then try again; nothing half-written counts.",
         where=where,
     )

@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.crypto import WRAPPED_SIZE, unwrap, wrap
+from ledger.crypto import WRAPPED_SIZE, unwrap, vault_damaged, wrap
 from ledger.entry import RecordKey, Sealed, unseal
+from ledger.lines import PATIENCE
 from ledger.tiles import unwritable
 from ledger.tree import Index
-from strokemap.errors import EntryErased, FormatUnknown, LedgerBusy, LedgerError, VaultDamaged, VaultKeyWrong
+from strokemap.errors import EntryErased, FormatUnknown, LedgerBusy, LedgerError, VaultKeyWrong
 
 FORMAT = "strokemap-vault-1"
 _SCHEMA = """
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY, commitment BLOB NOT NUL
 CREATE TABLE IF NOT EXISTS erasures (commitment BLOB PRIMARY KEY, entry INTEGER NOT NULL);
 """
 _ERASED = bytes(WRAPPED_SIZE)
+_MISSING = "The vault has no payload for this entry."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +40,12 @@ class Vault:
 
     path: Path
     master: bytes = field(repr=False)
-    patience: float = 5.0
-    """Seconds to wait for another process before LedgerBusy."""
+    patience: float = PATIENCE
 
     @classmethod
-    def open(cls, path: Path, *, master: bytes, patience: float = 5.0) -> Vault:
+    def open(cls, path: Path, *, master: bytes) -> Vault:
         """Open a vault, making it if it is not there. Errors: VaultKeyWrong, FormatUnknown, VaultDamaged."""
-        vault = cls(path=path, master=master, patience=patience)
+        vault = cls(path=path, master=master)
         check = hmac.digest(master, b"strokemap/vault/check", "sha256")
         with vault._transaction() as rows:
             for statement in _SCHEMA.split(";"):
@@ -72,16 +73,16 @@ class Vault:
 
     def content(self, commitment: bytes, *, where: str) -> bytes:
         """Give a content back, byte for byte. Errors: EntryErased, VaultDamaged."""
+        query = """SELECT CAST(wrapped AS BLOB), CAST(payload AS BLOB)
+                   FROM keys LEFT JOIN payloads USING (commitment) WHERE commitment = ?"""
         with self._transaction(begin="BEGIN") as rows:
-            key = self._wrapped_key(rows, commitment, where)
-            query = "SELECT CAST(payload AS BLOB) FROM payloads WHERE commitment = ?"
-            payload = rows.execute(query, (commitment,)).fetchone()
-        if key == _ERASED:
+            wrapped, payload = rows.execute(query, (commitment,)).fetchone() or (b"", None)
+        if wrapped == _ERASED:
             raise _erased(where)
         if payload is None:
-            raise _missing(where)
-        record_key = RecordKey(unwrap(key, master=self.master, where=where))
-        return unseal(payload[0], key=record_key, commitment=commitment, where=where)
+            raise vault_damaged(_MISSING, where=where)
+        key = RecordKey(unwrap(wrapped, master=self.master, where=where))
+        return unseal(payload, key=key, commitment=commitment, where=where)
 
     def destroy(self, commitment: bytes, *, where: str) -> None:
         """Make a content unreadable for good; durable on return.
@@ -90,23 +91,16 @@ class Vault:
         Errors: EntryErased when all was done before, VaultDamaged.
         """
         with self._transaction() as rows:
-            self._wrapped_key(rows, commitment, where)
             if rows.execute("SELECT 1 FROM erasures WHERE commitment = ?", (commitment,)).fetchone():
                 raise _erased(where)
-            rows.execute("UPDATE keys SET wrapped = ? WHERE commitment = ?", (_ERASED, commitment))
+            if not rows.execute("UPDATE keys SET wrapped = ? WHERE commitment = ?", (_ERASED, commitment)).rowcount:
+                raise vault_damaged(_MISSING, where=where)
             rows.execute("DELETE FROM payloads WHERE commitment = ?", (commitment,))
 
     def note_erasure(self, commitment: bytes, *, entry: Index) -> None:
         """Remember which entry of the log says that a content was erased."""
         with self._transaction() as rows:
             rows.execute("INSERT OR IGNORE INTO erasures VALUES (?, ?)", (commitment, entry))
-
-    @staticmethod
-    def _wrapped_key(rows: sqlite3.Connection, commitment: bytes, where: str) -> bytes:
-        row = rows.execute("SELECT CAST(wrapped AS BLOB) FROM keys WHERE commitment = ?", (commitment,)).fetchone()
-        if row is None:
-            raise _missing(where)
-        return bytes(row[0])
 
     @contextlib.contextmanager
     def _transaction(self, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
@@ -116,6 +110,10 @@ class Vault:
             connection = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None)
             with contextlib.closing(connection) as rows:
                 # TRUNCATE, not WAL: SQLite before 3.51.3 can damage a WAL that two processes reset at once.
+                # FULL costs four syncs, each for a power cut at another moment: the journal before its header counts it
+                # (else what is rolled back may never have been written); the header before the database is touched;
+                # the database before the journal is emptied; the emptied journal before the caller goes on (else what
+                # was acknowledged, and may stand on the log by then, is rolled back).
                 for setting in ("journal_mode = TRUNCATE", "synchronous = FULL", "secure_delete = ON"):
                     rows.execute(f"PRAGMA {setting}")
                 rows.execute(begin)
@@ -134,15 +132,7 @@ def _explain(error: sqlite3.DatabaseError, *, where: str) -> LedgerError:
         return LedgerBusy("Another process is writing to the vault.", hint="Try again.", where=where)
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
         return unwritable(OSError(0, str(error)), where=where)
-    return VaultDamaged(
-        f"The vault can't be used: {error}.", hint="Look at its disk; restore it from a backup.", where=where
-    )
-
-
-def _missing(where: str) -> VaultDamaged:
-    return VaultDamaged(
-        "The vault has no payload for this entry.", hint="Restore the vault that belongs to this log.", where=where
-    )
+    return vault_damaged(f"The vault can't be used: {error}.", where=where)
 
 
 def _erased(where: str) -> EntryErased:

@@ -5,30 +5,31 @@ No function answers False: what returns a ``Verified`` has been verified, and al
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from ledger.entry import LeafBytes
 from ledger.lines import NAME as LOG_NAME
-from ledger.lines import open_log, read_lines
-from ledger.note import Checkpoint, PublicKey, find_signature, parse_checkpoint, parse_public_key
-from ledger.tiles import WIDTH, Tile, expected_tiles, pack_entry, parse_tile_path, subtree_hashes
-from ledger.tree import (
-    HASH_SIZE,
-    Hash,
-    Index,
-    Proof,
-    Size,
-    check_inclusion,
-    leaf_hash,
-    perfect_root,
-    tree_root,
+from ledger.lines import read_lines
+from ledger.note import (
+    COSIGNATURE_ED25519,
+    NOTE_ED25519,
+    Checkpoint,
+    Lines,
+    PublicKey,
+    find_signature,
+    parse_checkpoint,
+    parse_public_key,
+    read_base64,
+    read_hash,
+    read_note,
+    read_number,
+    write_base64,
 )
+from ledger.tiles import Tile, Tiles, expected_tiles, parse_tile_path, unpack_bundle, unwritable
+from ledger.tree import HASH_SIZE, Hash, Index, Proof, Size, check_inclusion, hash_leaves, leaf_hash, tree_root
 from strokemap.errors import (
-    CheckpointMalformed,
     CheckpointMissing,
     LedgerKeyInvalid,
     ProofMismatch,
@@ -39,18 +40,30 @@ from strokemap.errors import (
 
 KEY_NAME = "vkey"
 CHECKPOINT_NAME = "checkpoint"
+_FIRST_LINE = "c2sp.org/tlog-proof@v1"
 _MAX_RECEIPT = 256 * 1024
-_PATIENCE = 5.0
 _COMPARE = "Compare it with a mirror's copy, and find out who could write here."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Whom a verifier believes: the log's key, and how many of which witnesses must have signed."""
+    """Whom a verifier believes: the log's key, and how many of which witnesses must have signed.
+
+    Errors: LedgerKeyInvalid unless each of them has a key of its own, made for what it signs: nobody counts twice.
+    """
 
     log: PublicKey
     witnesses: tuple[PublicKey, ...] = ()
     threshold: int = 0
+
+    def __post_init__(self) -> None:
+        keys = (self.log, *self.witnesses)
+        kinds = [NOTE_ED25519, *[COSIGNATURE_ED25519] * len(self.witnesses)]
+        if len({key.public for key in keys}) < len(keys) or [key.kind for key in keys] != kinds:
+            raise LedgerKeyInvalid(
+                "A log and its witnesses need a key each, of the kind that logs and witnesses sign with.",
+                hint="Ask each witness for its own public key.",
+            )
 
     @classmethod
     def of(cls, text: str) -> Trust:
@@ -87,41 +100,34 @@ class Receipt:
     @property
     def text(self) -> str:
         """The whole receipt."""
-        head = ["c2sp.org/tlog-proof@v1", f"extra {_base64(self.leaf)}", f"index {self.index}"]
-        return "\n".join([*head, *map(_base64, self.proof), "", self.checkpoint.text])
+        head = [_FIRST_LINE, f"extra {write_base64(self.leaf)}", f"index {self.index}"]
+        return "\n".join([*head, *map(write_base64, self.proof), "", self.checkpoint.text])
 
 
 def parse_receipt(data: bytes) -> Receipt:
     """Read a receipt: ``parse_receipt(data).text == data``. Errors: ReceiptMalformed with the line."""
-    head, _, note = data[: _MAX_RECEIPT + 1].partition(b"\n\n")
-    at = 0
+    lines = Lines(data, most=_MAX_RECEIPT)
     try:
-        lines = head.decode("ascii").split("\n")
-        at = 1
-        leaf = LeafBytes(base64.b64decode(lines[1].removeprefix("extra ")))
-        at = 2
-        index = Index(int(lines[2].removeprefix("index ")))
+        if lines.take() != _FIRST_LINE:
+            raise ValueError
+        leaf = LeafBytes(read_base64(_cut(lines.take(), "extra ")))
+        index = Index(read_number(_cut(lines.take(), "index ")))
         proof: list[Hash] = []
-        for at in range(3, len(lines)):
-            proof.append(Hash(base64.b64decode(lines[at])))
-        checkpoint = parse_checkpoint(note, where="receipt", first_line=len(lines) + 2)
-    except (ValueError, IndexError):
-        raise _malformed(f"receipt:{at + 1}") from None
-    except CheckpointMalformed as error:
-        raise _malformed(error.where) from None
-    receipt = Receipt(index=index, leaf=leaf, proof=tuple(proof), checkpoint=checkpoint)
-    for number, (line, again) in enumerate(zip(lines, receipt.text.split("\n"), strict=False), start=1):
-        if line != again:
-            raise _malformed(f"receipt:{number}")
-    if receipt.text.encode() != data or any(len(item) != HASH_SIZE for item in proof):
-        raise _malformed("receipt")
-    return receipt
+        while line := lines.take():
+            proof.append(read_hash(line))
+        return Receipt(index=index, leaf=leaf, proof=tuple(proof), checkpoint=read_note(lines))
+    except ValueError:
+        raise ReceiptMalformed(
+            "The receipt is not written as the format has it.",
+            hint="Fetch it again, byte for byte.",
+            where=f"receipt:{lines.number}",
+        ) from None
 
 
-def _malformed(where: str | None) -> ReceiptMalformed:
-    return ReceiptMalformed(
-        "The receipt is not written as the format has it.", hint="Fetch it again, byte for byte.", where=where
-    )
+def _cut(line: str, label: str) -> str:
+    if not line.startswith(label):
+        raise ValueError
+    return line.removeprefix(label)
 
 
 def verify_receipt(receipt: Receipt, *, leaf: LeafBytes, trust: Trust) -> Verified:
@@ -161,92 +167,68 @@ def verify_log(folder: Path, *, trust: Trust) -> Verified:
     """
     checkpoint = read_checkpoint(folder)
     witnesses = check_checkpoint(checkpoint, trust=trust, where=f"ledger/{CHECKPOINT_NAME}")
-    _check_key(folder, trust)
-    with open_log(folder, patience=_PATIENCE, exclusive=False) as handle:
-        length = handle.seek(0, 2)
-    with (folder / LOG_NAME).open("rb") as handle:
-        tree = Tree.over(read_lines(handle, length=length))
-        if tree.size < checkpoint.size:
-            raise _mismatch(f"The log has {tree.size} entries", tree, checkpoint, where=f"ledger/{LOG_NAME}")
-        _check_tiles(folder, tree, checkpoint, read_lines(handle, length=length))
-    if tree.root(checkpoint.size) != checkpoint.root:
-        raise _mismatch("Log and tiles agree with each other", tree, checkpoint, where=f"ledger/{CHECKPOINT_NAME}")
+    check_key(folder, trust.log)
+    hashes = hash_leaves(read_lines(folder))
+    size, root = len(hashes) // HASH_SIZE, checkpoint.root
+    if size < checkpoint.size:
+        raise _mismatch(f"The log has {size} entries, {checkpoint.size} were signed", None, root, LOG_NAME)
+    tiles = Tiles(folder=folder)
+    grown = list(tiles.grow(hashes, size=0))
+    computed = tree_root(checkpoint.size, hashes=tiles.hashes(checkpoint.size, made=grown))
+    broken = _find_broken_tile(tiles, {(tile.level, tile.number): data for tile, data in grown}, checkpoint.size)
+    if broken:
+        raise _mismatch("A tile holds something else than the log", computed, root, broken.path)
+    if computed != root:
+        raise _mismatch("Log and tiles agree with each other", computed, root, CHECKPOINT_NAME)
     return Verified(
         origin=trust.log.name,
         size=checkpoint.size,
-        root=checkpoint.root,
-        pending=tree.size - checkpoint.size,
+        root=root,
+        pending=size - checkpoint.size,
         witnesses=witnesses,
     )
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read the published checkpoint without its signatures. Errors: CheckpointMissing, CheckpointMalformed."""
+    """Read the published checkpoint; no signature is checked. Errors: CheckpointMissing, CheckpointMalformed."""
+    where = f"ledger/{CHECKPOINT_NAME}"
     try:
         data = (folder / CHECKPOINT_NAME).read_bytes()
-    except OSError:
-        raise CheckpointMissing(
-            "The ledger has no checkpoint.", hint="Publish first.", where=f"ledger/{CHECKPOINT_NAME}"
-        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointMissing("The ledger has no checkpoint.", hint="Publish first.", where=where) from None
+    except OSError as error:
+        # Not the same as none: with none, the log would be signed from the beginning.
+        raise unwritable(error, where=where) from None
     return parse_checkpoint(data)
 
 
-def _check_key(folder: Path, trust: Trust) -> None:
+def check_key(folder: Path, key: PublicKey) -> None:
+    """Return when the public key that lies beside the log, if one does, is the one given. Errors: LedgerKeyInvalid."""
     path = folder / KEY_NAME
-    if path.exists() and path.read_bytes() != f"{trust.log.text}\n".encode():
+    if path.exists() and path.read_bytes() != f"{key.text}\n".encode():
         raise LedgerKeyInvalid(
-            "The public key that lies beside the log is not the one that signed it.",
-            hint=_COMPARE,
+            "The public key that lies beside the log is not the one of its keys.",
+            hint="Give the keys folder that belongs to this home (STROKEMAP_KEYS), or restore the file from a mirror.",
             where=f"ledger/{KEY_NAME}",
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
-    """All hashes of a log, computed from its entries; 33 bytes an entry."""
-
-    size: int
-    levels: tuple[bytes, ...]
-
-    @classmethod
-    def over(cls, leaves: Iterator[LeafBytes]) -> Tree:
-        """Hash every entry and every full tile above it."""
-        levels = [b"".join(map(leaf_hash, leaves))]
-        full = WIDTH * HASH_SIZE
-        while len(levels[-1]) >= full:
-            below = levels[-1]
-            levels.append(b"".join([perfect_root(below[i : i + full]) for i in range(0, len(below) - full + 1, full)]))
-        return cls(size=len(levels[0]) // HASH_SIZE, levels=tuple(levels))
-
-    def tile(self, level: int, number: int) -> bytes:
-        """Give the hashes of a tile, as many as the log has."""
-        start = number * WIDTH * HASH_SIZE
-        return self.levels[level][start : start + WIDTH * HASH_SIZE] if level < len(self.levels) else b""
-
-    def root(self, size: Size) -> Hash:
-        """Give the root over the first ``size`` entries."""
-        return tree_root(size, hashes=subtree_hashes(self.tile))
-
-
-def _check_tiles(folder: Path, tree: Tree, checkpoint: Checkpoint, leaves: Iterator[LeafBytes]) -> None:
-    stored = sorted(_stored_tiles(folder), key=lambda tile: (tile.number, tile.width))
+def _find_broken_tile(tiles: Tiles, grown: dict[tuple[int | None, int], bytes], size: int) -> Tile | None:
+    """Compare every stored tile with those grown from the log; None where all are there and right."""
+    stored = sorted(_stored_tiles(tiles.folder), key=lambda tile: (tile.number, tile.width))
     names = {tile.path for tile in stored}
-    for tile in expected_tiles(checkpoint.size):
+    for tile in expected_tiles(size):
         # A partial tile may be cleaned away once the full one exists.
         if not names & {tile.path, Tile(level=tile.level, number=tile.number).path}:
-            raise TileDamaged("A tile is missing.", hint=_COMPARE, where=tile.where)
-    number, chunk = -1, [b""]
+            raise TileDamaged("A tile is missing.", hint=_COMPARE, where=f"ledger/{tile.path}")
     for tile in stored:
-        data = (folder / tile.path).read_bytes()
-        if tile.level is not None:
-            width = tile.width * HASH_SIZE
-            if len(data) != width or data != tree.tile(tile.level, tile.number)[:width]:
-                raise _mismatch("A tile holds other hashes than the log's", tree, checkpoint, where=tile.where)
-            continue
-        while number < tile.number and chunk:
-            number, chunk = number + 1, list(map(pack_entry, islice(leaves, WIDTH)))
-        if len(chunk) < tile.width or data != b"".join(chunk[: tile.width]):
-            raise _mismatch("A bundle holds other entries than the log", tree, checkpoint, where=tile.where)
+        data = (tiles.folder / tile.path).read_bytes()
+        if tile.level is None:
+            data = hash_leaves(unpack_bundle(data, tile=tile))
+        # The log may have gone on since an older partial tile was stored; an empty answer fits no tile.
+        if data != grown.get((tile.level or 0, tile.number), b"")[: tile.width * HASH_SIZE] or not data:
+            return tile
+    return None
 
 
 def _stored_tiles(folder: Path) -> Iterator[Tile]:
@@ -256,15 +238,8 @@ def _stored_tiles(folder: Path) -> Iterator[Tile]:
             yield parse_tile_path(path.relative_to(folder).as_posix())
 
 
-def _mismatch(finding: str, tree: Tree, checkpoint: Checkpoint, *, where: str) -> ProofMismatch:
-    computed = tree.root(checkpoint.size).hex() if tree.size >= checkpoint.size else "none"
+def _mismatch(finding: str, computed: Hash | None, signed: Hash, name: str) -> ProofMismatch:
+    root = computed.hex() if computed else "none"
     return ProofMismatch(
-        f"{finding}; over {checkpoint.size} entries of the log: root computed {computed}, "
-        f"root signed {checkpoint.root.hex()}.",
-        hint=_COMPARE,
-        where=where,
+        f"{finding}: root computed {root}, root signed {signed.hex()}.", hint=_COMPARE, where=f"ledger/{name}"
     )
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")

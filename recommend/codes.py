@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from strokemap.text import fold, words
 _COLUMNS = ("system", "code", "value", "need", "weight", "plain")
 _LIMIT = re.compile(r"(>=|<=)(\d+(?:\.\d+)?)")
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)")
+_WEIGHT = re.compile(r"1(?:\.0*)?|0?\.\d*[1-9]\d*")
 STAGE_SYSTEM = "stage"
 """The ``system`` of rows that follow from the stage alone."""
 
@@ -89,7 +89,8 @@ class Codes:
 
     def of_stage(self, stage: str) -> tuple[CodeRow, ...]:
         """Give the rows that a stage brings by itself."""
-        return tuple(row for row in self.rows if (row.pattern.system, row.pattern.code) == (STAGE_SYSTEM, stage))
+        wanted = (STAGE_SYSTEM, stage.replace(" ", "_"))
+        return tuple(row for row in self.rows if (row.pattern.system, row.pattern.code) == wanted)
 
     def needs(self) -> frozenset[str]:
         """Give the own names of all needs."""
@@ -104,36 +105,25 @@ def load_codes() -> Codes:
 def parse_codes(text: str, *, where: str) -> Codes:
     """Read a table of codes; lines that start with ``#`` and empty ones are comments. Errors: RulesInvalid."""
     numbered = [(at, line) for at, line in enumerate(text.splitlines(), 1) if line and not line.startswith("#")]
-    lines = [(at, line.split("\t")) for at, line in numbered]
-    if not lines or tuple(lines[0][1]) != _COLUMNS:
-        raise RulesInvalid(
-            "The table of codes does not begin with its column names.",
-            hint=f"Give the columns {', '.join(_COLUMNS)}, parted by tabs.",
-            where=f"{where}:{lines[0][0] if lines else 1}",
-        )
-    return Codes(rows=tuple(_read_row(cells, where=f"{where}:{at}") for at, cells in lines[1:]))
+    if not numbered or tuple(numbered[0][1].split("\t")) != _COLUMNS:
+        at = numbered[0][0] if numbered else 1
+        hint = f"Give the columns {', '.join(_COLUMNS)}, parted by tabs."
+        raise RulesInvalid("The table of codes does not begin with its column names.", hint=hint, where=f"{where}:{at}")
+    return Codes(rows=tuple(_read_row(line.split("\t"), where=f"{where}:{at}") for at, line in numbered[1:]))
 
 
 def parse_pattern(text: str, *, where: str) -> FactPattern:
     """Read a pattern written ``system code value``. Errors: RulesInvalid."""
     parts = text.split()
     if len(parts) != 3:
-        raise RulesInvalid(
-            "A fact is written as system, code and value.", hint='For example "ist RCONSC U|D".', where=where
-        )
+        hint = 'For example "ist RCONSC U|D".'
+        raise RulesInvalid("A fact is written as system, code and value.", hint=hint, where=where)
     system, code, value = parts
     if not code.removesuffix("*").removeprefix("~"):
         raise RulesInvalid("A code must not be empty.", hint="Write at least its first letter.", where=where)
     if value.startswith((">", "<")) and not _LIMIT.fullmatch(value):
         raise RulesInvalid("A limit is not a number.", hint='Write it like ">=140".', where=where)
     return FactPattern(system=system, code=code, value=value)
-
-
-def named_stage(name: str, *, where: str) -> str:
-    """Give back ``name`` if it is a stage. Errors: RulesInvalid."""
-    if name not in STAGES:
-        raise RulesInvalid("No such stage.", hint=f"Stages are: {', '.join(STAGES)}.", where=where)
-    return name
 
 
 def current(facts: Iterable[Fact]) -> tuple[Fact, ...]:
@@ -159,30 +149,18 @@ def _recency(fact: Fact) -> tuple[int, str]:
 
 def _read_row(cells: list[str], *, where: str) -> CodeRow:
     if len(cells) != len(_COLUMNS):
-        raise RulesInvalid(
-            f"A row of the table of codes has {len(cells)} columns instead of {len(_COLUMNS)}.",
-            hint="Part the columns by one tab each.",
-            where=where,
-        )
+        message = f"A row of the table of codes has {len(cells)} columns instead of {len(_COLUMNS)}."
+        raise RulesInvalid(message, hint="Part the columns by one tab each.", where=where)
     system, code, value, need, weight, plain = (cell.strip() for cell in cells)
-    if system == STAGE_SYSTEM:
-        pattern = FactPattern(system=system, code=named_stage(code, where=where), value="*")
-    else:
-        pattern = parse_pattern("\t".join((system, code.replace(" ", "_"), value)), where=where)
+    if system == STAGE_SYSTEM and code not in STAGES:
+        raise RulesInvalid("No such stage.", hint=f"Stages are: {', '.join(STAGES)}.", where=where)
     names = tuple(name.strip() for name in need.split("|"))
     if not all(names) or not plain:
         raise RulesInvalid("A row lacks its need or its plain words.", hint="Fill both columns.", where=where)
-    return CodeRow(pattern=pattern, names=names, weight=_read_weight(weight, where=where), plain=plain)
-
-
-def _read_weight(text: str, *, where: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = math.nan
-    if not 0 < weight <= 1:
+    if not _WEIGHT.fullmatch(weight):
         raise RulesInvalid("A weight is not above 0 and at most 1.", hint="Write it like 0.7.", where=where)
-    return weight
+    pattern = parse_pattern(f"{system} {code.replace(' ', '_')} {value}", where=where)
+    return CodeRow(pattern=pattern, names=names, weight=float(weight), plain=plain)
 
 
 def _bare(code: str) -> str:

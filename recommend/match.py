@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kg_builder.projection import Projection, TermId
@@ -29,24 +29,20 @@ _SIDES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """A need's keys with how well each names it: 1 for its own name, a little less for each fallback."""
+def name_keys(need: Need, *, projection: Projection) -> Mapping[str, float]:
+    """Give a need's keys with how well each names it: 1 for its own name, a little less for each fallback.
 
-    keys: Mapping[str, float]
-
-    @classmethod
-    def of(cls, need: Need, *, projection: Projection) -> Names:
-        """Gather the names of the table of codes and those that the map has for the term."""
-        keys: dict[str, float] = {}
-        for rank, name in enumerate(need.names):
-            keys.setdefault(name_key(name), max(_LEAST_NAME, 1 - _LATER_NAME * rank))
-        if need.term is not None:
-            worth = keys.get(name_key(projection.titles[need.term]), 1.0) * _OTHER_NAME
-            for name in projection.other_names(need.term):
-                keys.setdefault(name_key(name), worth)
-        keys.pop("", None)
-        return cls(keys=keys)
+    The names are those of the table of codes, and those that the map has for the term.
+    """
+    keys: dict[str, float] = {}
+    for rank, name in enumerate(need.names):
+        keys.setdefault(name_key(name), max(_LEAST_NAME, 1 - _LATER_NAME * rank))
+    if need.term is not None:
+        worth = keys.get(name_key(projection.titles[need.term]), 1.0) * _OTHER_NAME
+        for name in projection.other_names(need.term):
+            keys.setdefault(name_key(name), worth)
+    keys.pop("", None)
+    return keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,55 +64,37 @@ class Topics:
         )
 
 
-def aboutness(topics: Topics, names: Names, *, all_words: frozenset[str]) -> float:
+def aboutness(topics: Topics, keys: Mapping[str, float], *, all_words: frozenset[str]) -> float:
     """Give 0 to 1: how fully the article is about the need.
 
     A subject that is one of the names counts whole. A longer one, or a title, that contains a name counts by the square
     of the share of its words that needs of the patient account for (``all_words``): "Pulmonary hypertension" is hardly
     about hypertension, "Atrial fibrillation and stroke" wholly about what a patient with both has.
     """
-    best = max((names.keys.get(key, 0.0) * _OTHER_NAME for key in topics.synonyms), default=0.0)
+    best = max((keys.get(key, 0.0) * _OTHER_NAME for key in topics.synonyms), default=0.0)
     for rank, subject in enumerate(topics.subjects):
         place = 1.0 if rank == 0 else _LATER_SUBJECT
-        best = max(best, names.keys.get(subject, 0.0) * place, _within(subject, names, all_words=all_words) * place)
-    return max(best, _within(topics.title, names, all_words=all_words) * _IN_TITLE)
+        best = max(best, keys.get(subject, 0.0) * place, _within(subject, keys, all_words=all_words) * place)
+    return max(best, _within(topics.title, keys, all_words=all_words) * _IN_TITLE)
 
 
-def _within(text: str, names: Names, *, all_words: frozenset[str]) -> float:
-    worth = max((worth for key, worth in names.keys.items() if f" {key} " in f" {text} "), default=0.0)
+def _within(text: str, keys: Mapping[str, float], *, all_words: frozenset[str]) -> float:
+    worth = max((worth for key, worth in keys.items() if f" {key} " in f" {text} "), default=0.0)
     content = [word for word in text.split() if word not in SMALL_WORDS | _SIDES]
     return worth * (sum(word in all_words for word in content) / len(content)) ** 2 if worth and content else 0.0
 
 
-def words_of(names: Iterable[Names]) -> frozenset[str]:
-    """Give all words of the needs' names."""
-    return frozenset(word for each in names for key in each.keys for word in key.split())
+def spread(need: Need, *, projection: Projection) -> Mapping[TermId, float]:
+    """Spread a need over the map: the nearness of each term reached, 1 for the need's own.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """A need spread over the map: each reached term's nearness, 1 for the need's own term."""
-
-    nearness: Mapping[TermId, float]
-
-    @classmethod
-    def of(cls, need: Need, *, projection: Projection) -> Spread:
-        """Read the term's stored vector. Its strongest other term counts a third, the rest in proportion."""
-        if need.term is None:
-            return cls(nearness={})
-        terms, values = projection.vector(need.term)
-        mass = {TermId(int(term)): float(value) for term, value in zip(terms, values, strict=True)}
-        most = max((value for term, value in mass.items() if term != need.term), default=1.0)
-        near = {term: _NEIGHBOUR * value / most for term, value in mass.items() if term != need.term}
-        return cls(nearness=near | {need.term: 1.0})
-
-    def nearest(self, terms: Sequence[TermId]) -> tuple[TermId, float] | None:
-        """Give the nearest of an article's ``terms`` with its nearness; None where the spread reaches none."""
-        reached = [(self.nearness[term], -term, term) for term in terms if term in self.nearness]
-        if not reached:
-            return None
-        nearness, _, term = max(reached)
-        return term, nearness
+    The strongest other term of the stored vector counts about a third, the rest in proportion.
+    """
+    if need.term is None:
+        return {}
+    terms, values = projection.vector(need.term)
+    mass = {TermId(int(term)): float(value) for term, value in zip(terms, values, strict=True)}
+    most = max((value for term, value in mass.items() if term != need.term), default=1.0)
+    return {term: _NEIGHBOUR * value / most for term, value in mass.items()} | {need.term: 1.0}
 
 
 def terms_of(topics: Topics, *, projection: Projection) -> tuple[TermId, ...]:

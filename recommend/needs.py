@@ -9,7 +9,7 @@ from hive_queries import Fact, Profile
 from kg_builder.projection import Projection, TermId
 from recommend.codes import CodeRow, Codes, current
 from recommend.stage import AT_RISK, Stage
-from strokemap.text import name_key
+from search.linker import find_term
 
 _STROKE = "Stroke"
 
@@ -58,22 +58,10 @@ def find_needs(notes: Iterable[Note], *, projection: Projection) -> tuple[Need, 
     """Give the needs, heaviest first. Notes that lead to one term of the map, or have one name, share a need."""
     groups: dict[TermId | str, list[Note]] = {}
     for note in notes:
-        term = find_term(note.row.names, projection=projection)
+        term = _term(note, projection=projection)
         groups.setdefault(note.row.need if term is None else term, []).append(note)
     needs = (_make_need(group, projection=projection) for group in groups.values())
     return tuple(sorted(needs, key=lambda need: (-need.weight, need.names)))
-
-
-def find_term(names: Iterable[str], *, projection: Projection) -> TermId | None:
-    """Give the term of the first of ``names`` that the map has as a title or other name."""
-    for name in names:
-        exact = projection.term(name)
-        if exact is not None:
-            return exact
-        found = projection.find(name_key(name))
-        if found:
-            return found[0].term
-    return None
 
 
 def _make_need(group: list[Note], *, projection: Projection) -> Need:
@@ -88,10 +76,15 @@ def _make_need(group: list[Note], *, projection: Projection) -> Need:
     )
     return Need(
         names=tuple(dict.fromkeys(name for note in notes for name in note.row.names)),
-        term=find_term(notes[0].row.names, projection=projection),
+        term=_term(notes[0], projection=projection),
         weight=notes[0].row.weight,
         notes=tuple(notes),
     )
+
+
+def _term(note: Note, *, projection: Projection) -> TermId | None:
+    found = (find_term(name, projection=projection) for name in note.row.names)
+    return next((term for term in found if term is not None), None)
 
 
 def _weight(note: Note) -> float:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from kg_builder.projection import Projection, TermId
 from recommend.candidates import Candidate
-from recommend.match import SMALL_WORDS, Names, Spread, Topics, aboutness, terms_of, words_of
+from recommend.match import SMALL_WORDS, Topics, aboutness, name_keys, spread, terms_of
 from recommend.needs import Need
 from recommend.stage import AT_RISK, Stage
 from recommend.weights import FEATURES, Limits, Weights
@@ -74,24 +74,28 @@ def rank(
     weights: Weights,
 ) -> tuple[Ranked, ...]:  # fmt: skip
     """Give the candidates that are near enough to some need, best first."""
-    names = {need.names: Names.of(need, projection=projection) for need in needs}
-    spreads = {need.names: Spread.of(need, projection=projection) for need in needs}
-    all_words = words_of(names.values())
+    keys = {need.names: name_keys(need, projection=projection) for need in needs}
+    spreads = {need.names: spread(need, projection=projection) for need in needs}
+    all_words = frozenset(word for each in keys.values() for key in each for word in key.split())
     ranked = []
     for candidate in candidates:
         topics = Topics.of(candidate.article)
         terms = terms_of(topics, projection=projection)
         matches = []
         for need in needs:
-            term, nearness = spreads[need.names].nearest(terms) or (None, 0.0)
-            about = need.weight * aboutness(topics, names[need.names], all_words=all_words)
+            nearness = spreads[need.names]
+            term = min(
+                (term for term in terms if term in nearness), key=lambda term: (-nearness[term], term), default=None
+            )
+            about = need.weight * aboutness(topics, keys[need.names], all_words=all_words)
+            near = need.weight * (0.0 if term is None else nearness[term])
             text = need.weight * candidate.shares.get(need.names, 0.0)
-            matches.append(Match(need=need, about=about, map=need.weight * nearness, text=text, term=term))
+            matches.append(Match(need=need, about=about, map=near, text=text, term=term))
         matches.sort(key=lambda match: (-match.strength, -match.need.weight, match.need.names))
         least = weights.limits.least
         if matches and matches[0].strength >= least:
-            near = tuple(match for match in matches if max(match.strength, match.text) >= least)
-            ranked.append(_score(candidate.article, near, stage=stage, as_of=as_of, weights=weights))
+            strong = tuple(match for match in matches if max(match.strength, match.text) >= least)
+            ranked.append(_score(candidate.article, strong, stage=stage, as_of=as_of, weights=weights))
     return tuple(sorted(ranked, key=lambda each: (-each.score, each.article.id)))
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
+from typing import Any, TypeVar
 
 from hive_queries import Fact
-from recommend.codes import Codes, FactPattern, load_codes, named_stage, parse_pattern
+from recommend.codes import Codes, FactPattern, load_codes, parse_pattern
 from recommend.stage import Stage
 from recommend.weights import load_weights
-from search.article import KINDS, Article
+from search.article import KINDS, STAGES, Article
+from search.query import AUDIENCES
 from strokemap.errors import RulesInvalid
 from strokemap.text import name_key
 
 FORMAT = "strokemap-rules-1"
-_STROKE_TYPES = ("ischaemic", "haemorrhagic", "unknown")
-_AUDIENCES = ("patient", "clinician")
+_KNOWN = {
+    "stage": STAGES,
+    "stroke_type": ("ischaemic", "haemorrhagic", "unknown"),
+    "kind": KINDS,
+    "audience": AUDIENCES,
+    "only_stage": STAGES,
+}
 _HINT = "See the head of the shipped rules.toml."
 
 
@@ -87,6 +94,9 @@ class Withhold:
         )
 
 
+_Kind = TypeVar("_Kind", When, Withhold)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A rule as its file has it."""
@@ -96,10 +106,6 @@ class Rule:
     source: str
     when: tuple[When, ...]
     withhold: tuple[Withhold, ...]
-
-    def holds(self, situation: Situation) -> bool:
-        """Tell whether one of the rule's situations is given."""
-        return any(when.holds(situation) for when in self.when)
 
     def covers(self, article: Article) -> bool:
         """Tell whether one of the rule's descriptions fits the article."""
@@ -119,8 +125,8 @@ class Rulebook:
     codes: Codes
 
     def holding(self, situation: Situation) -> tuple[Rule, ...]:
-        """Give the rules that hold in a situation."""
-        return tuple(rule for rule in self.rules if rule.holds(situation))
+        """Give the rules of which one of the situations is given."""
+        return tuple(rule for rule in self.rules if any(when.holds(situation) for when in rule.when))
 
 
 def first_against(article: Article, *, rules: Iterable[Rule]) -> Rule | None:
@@ -152,131 +158,78 @@ def check_rules() -> RulesChecked:
 def parse_rulebook(text: str, *, codes: Codes, where: str) -> Rulebook:
     """Read rules from TOML. Unknown words, empty conditions, doubled names: RulesInvalid with the rule."""
     try:
-        fields: Mapping[str, object] = tomllib.loads(text)
+        document: Mapping[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RulesInvalid(f"The rules are not TOML: {error}.", hint="Correct the line.", where=where) from None
-    tables = fields.get("rule")
-    if (
-        fields.get("format") != FORMAT
-        or set(fields) != {"format", "rule"}
-        or not isinstance(tables, list)
-        or not tables
-    ):
-        raise RulesInvalid(
-            f"The file is not a list of rules of format {FORMAT}.",
-            hint=f'Begin with format = "{FORMAT}", then [[rule]] tables and nothing else.',
-            where=where,
-        )
+    tables = document.get("rule")
+    sound = document.get("format") == FORMAT and set(document) == {"format", "rule"}
+    if not sound or not isinstance(tables, list) or not tables:
+        message = f"The file is not a list of rules of format {FORMAT}."
+        hint = f'Begin with format = "{FORMAT}", then [[rule]] tables and nothing else.'
+        raise RulesInvalid(message, hint=hint, where=where)
     rules: dict[str, Rule] = {}
     for number, table in enumerate(tables, 1):
-        rule = _read_rule(table, where=f"{where}: rule {number}")
+        rule = _read_rule(table, number=number, where=where)
         if rule.name in rules:
             raise RulesInvalid("Two rules have one name.", hint="Rename one.", where=f"{where}: {rule.name}")
-        _refuse_dead(rule, codes=codes, where=f"{where}: {rule.name}")
+        # A rule about a need that no code leads to would never hold, and so protect nobody without anyone noticing.
+        dead = sorted({need for when in rule.when for need in when.need} - codes.needs())
+        if dead:
+            message = f"The rule speaks of a need that no code leads to: {dead[0]}."
+            hint = "Use the first name of a need in codes.tsv."
+            raise RulesInvalid(message, hint=hint, where=f"{where}: {rule.name}")
         rules[rule.name] = rule
     return Rulebook(rules=tuple(rules.values()), codes=codes)
 
 
-def _refuse_dead(rule: Rule, *, codes: Codes, where: str) -> None:
-    # A rule about a need that no code leads to would never hold, and so protect nobody without anyone noticing.
-    dead = sorted({need for when in rule.when for need in when.need} - codes.needs())
-    if dead:
-        raise RulesInvalid(
-            f"The rule speaks of a need that no code leads to: {dead[0]}.",
-            hint="Use the first name of a need in codes.tsv.",
-            where=where,
-        )
-
-
-def _read_rule(table: object, *, where: str) -> Rule:
+def _read_rule(table: object, *, number: int, where: str) -> Rule:
     if not isinstance(table, dict) or set(table) != {"name", "why", "source", "when", "withhold"}:
-        raise RulesInvalid("A rule has name, why, source, when and withhold.", hint=_HINT, where=where)
-    name = _text(table["name"], where=f"{where}: name")
-    where = f"{where.partition(':')[0]}: {name}"
+        message = "A rule has name, why, source, when and withhold."
+        raise RulesInvalid(message, hint=_HINT, where=f"{where}: rule {number}")
+    rule = f"{where}: rule {number}"
+    for field in ("name", "why", "source"):
+        if not isinstance(table[field], str) or not table[field].strip():
+            raise RulesInvalid("A text is missing.", hint=_HINT, where=f"{rule}: {field}")
+        rule = f"{where}: {table['name'].strip()}"
     return Rule(
-        name=name,
-        why=_text(table["why"], where=f"{where}: why"),
-        source=_text(table["source"], where=f"{where}: source"),
-        when=tuple(_read_when(part, where=f"{where}: when") for part in _tables(table["when"], where=f"{where}: when")),
-        withhold=tuple(
-            _read_withhold(part, where=f"{where}: withhold")
-            for part in _tables(table["withhold"], where=f"{where}: withhold")
-        ),
+        name=table["name"].strip(),
+        why=table["why"].strip(),
+        source=table["source"].strip(),
+        when=_read_all(When, table["when"], where=f"{rule}: when"),
+        withhold=_read_all(Withhold, table["withhold"], where=f"{rule}: withhold"),
     )
 
 
-def _read_when(part: Mapping[str, object], *, where: str) -> When:
-    _refuse_unknown(part, known=When.__dataclass_fields__, where=where)
-    if part.get("sex", "F") not in ("F", "M"):
-        raise RulesInvalid("Sex is neither F nor M.", hint=_HINT, where=where)
-    return When(
-        always=_yes(part, "always", where=where),
-        died=_yes(part, "died", where=where),
-        stage=tuple(named_stage(name, where=where) for name in _texts(part, "stage", where=where)),
-        stroke_type=_texts(part, "stroke_type", where=where, known=_STROKE_TYPES),
-        need=_texts(part, "need", where=where),
-        fact=tuple(parse_pattern(text, where=where) for text in _texts(part, "fact", where=where)),
-        age_from=_years(part, "age_from", where=where),
-        age_below=_years(part, "age_below", where=where),
-        sex=str(part.get("sex", "")),
-    )
-
-
-def _read_withhold(part: Mapping[str, object], *, where: str) -> Withhold:
-    _refuse_unknown(part, known=Withhold.__dataclass_fields__, where=where)
-    return Withhold(
-        everything=_yes(part, "everything", where=where),
-        about=tuple(map(name_key, _texts(part, "about", where=where))),
-        mentions=tuple(map(name_key, _texts(part, "mentions", where=where))),
-        kind=_texts(part, "kind", where=where, known=KINDS),
-        audience=_texts(part, "audience", where=where, known=_AUDIENCES),
-        only_stage=tuple(named_stage(name, where=where) for name in _texts(part, "only_stage", where=where)),
-    )
-
-
-def _refuse_unknown(part: Mapping[str, object], *, known: Iterable[str], where: str) -> None:
-    unknown = sorted(set(part) - set(known))
-    if unknown:
-        raise RulesInvalid(f"A condition is unknown: {unknown[0]}.", hint=_HINT, where=where)
-
-
-def _tables(value: object, *, where: str) -> list[dict[str, object]]:
+def _read_all(kind: type[_Kind], parts: object, *, where: str) -> tuple[_Kind, ...]:
     # An empty table would be met by everybody, or by every article: surely a slip, so it is refused.
-    if not isinstance(value, list) or not value or not all(isinstance(part, dict) and part for part in value):
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) and part for part in parts):
         raise RulesInvalid("A list of conditions is missing or has an empty one.", hint=_HINT, where=where)
-    return value
+    known = {field.name for field in fields(kind)}
+    for name in sorted({name for part in parts for name in part} - known):
+        raise RulesInvalid(f"A condition is unknown: {name}.", hint=_HINT, where=where)
+    return tuple(kind(**{name: _read(name, part[name], where=where) for name in part}) for part in parts)
 
 
-def _text(value: object, *, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RulesInvalid("A text is missing.", hint=_HINT, where=where)
-    return value.strip()
-
-
-def _texts(part: Mapping[str, object], key: str, *, where: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    if key not in part:
-        return ()
-    value = part[key]
-    if not isinstance(value, list) or not value or not all(isinstance(text, str) and name_key(text) for text in value):
-        raise RulesInvalid(f"The condition “{key}” is not a list of words.", hint=_HINT, where=where)
-    if known and not set(value) <= set(known):
-        raise RulesInvalid(f"A value of “{key}” is unknown.", hint=f"Known: {', '.join(known)}.", where=where)
-    return tuple(value)
-
-
-def _yes(part: Mapping[str, object], key: str, *, where: str) -> bool:
-    if part.get(key, True) is not True:
-        raise RulesInvalid(f"The condition “{key}” can only be true.", hint="Leave it out instead.", where=where)
-    return key in part
-
-
-def _years(part: Mapping[str, object], key: str, *, where: str) -> int | None:
-    value = part.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 130:
-        raise RulesInvalid(f"The condition “{key}” is not an age in whole years.", hint=_HINT, where=where)
-    return value
+def _read(name: str, value: object, *, where: str) -> Any:
+    """Read what one condition of a rule asks for."""
+    if name in ("always", "died", "everything"):
+        if value is True:
+            return value
+    elif name in ("age_from", "age_below"):
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 130:
+            return value
+    elif name == "sex":
+        if value in ("F", "M"):
+            return value
+    elif isinstance(value, list) and value and all(isinstance(text, str) and name_key(text) for text in value):
+        if name == "fact":
+            return tuple(parse_pattern(text, where=where) for text in value)
+        if name in ("about", "mentions"):
+            return tuple(map(name_key, value))
+        if set(value) <= set(_KNOWN.get(name, value)):
+            return tuple(value)
+    known = f"Known: {', '.join(_KNOWN[name])}." if name in _KNOWN else _HINT
+    raise RulesInvalid(f"The condition “{name}” can't be this.", hint=known, where=where)
 
 
 def _subjects(article: Article) -> tuple[str, ...]:

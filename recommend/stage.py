@@ -16,13 +16,9 @@ _ENDS = ((7, ACUTE), (91, EARLY), (365, LATE))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A stage and the days that have passed at least.
-
-    ``name`` is empty where a stroke is known but not its date; then every stage after a stroke is possible.
-    """
+    """A stage; ``name`` is empty where a stroke is known but not its date: every stage after a stroke is possible."""
 
     name: str
-    days: int | None = None
 
     def may_be(self, stages: tuple[str, ...]) -> bool:
         """Tell whether one of ``stages`` is possible."""
@@ -41,7 +37,7 @@ def stage_at(profile: Profile, *, as_of: date) -> Stage:
         return Stage(name="")
     latest = min(as_of, last_day(profile.stroke_on, precision=profile.stroke_precision))
     days = (as_of - latest).days
-    return Stage(name=next((name for end, name in _ENDS if days <= end), LIFE_AFTER), days=days)
+    return Stage(name=next((name for end, name in _ENDS if days <= end), LIFE_AFTER))
 
 
 def last_day(on: date, *, precision: str) -> date:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from search.article import LIBRARY, Article
 from search.expand import Chosen, Expansion, expand
 from search.gate import Gate, admit
 from search.index import TextIndex, write_index
-from search.lines import json_lines, whole_characters
+from search.lines import BadLine, json_lines, read_object, read_text, read_texts
 from search.linker import Linked, link
 from search.query import MOST_CHARACTERS, Query, read_words
 from search.retrieve import WeightedQuery, rank, weigh
@@ -29,8 +29,10 @@ PERMUTATIONS = 10_000
 _SEED = 20_210_601
 _MEASURES = ("nDCG@10", "R@10", "R@100", "RR@10")
 
-Run = dict[str, dict[str, float]]
+Hits = dict[str, float]
+Run = dict[str, Hits]
 Judgements = dict[str, dict[str, int]]
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +66,15 @@ def evaluate_retrieval(
     ``work`` takes a text index while this runs. Errors: InputMissing, BenchMalformed with file and line.
     """
     judgements = read_judgements(qrels)
-    asked = {id: text for id, text in _queries(queries) if id in judgements}
+    asked = {id: text for id, text in _read(queries, _query) if id in judgements}
     if not asked:
         raise BenchMalformed("No query has a judgement.", hint="Do the files belong together?", where=str(queries))
     work.mkdir(parents=True, exist_ok=True)
     baseline, expanded, linked = Run(), Run(), 0
     with TemporaryDirectory(prefix="evaluation-", dir=work) as folder:
-        index = write_index(_articles(corpus), folder=Path(folder) / "index", progress=progress)
+        index = write_index(_read(corpus, _article), folder=Path(folder) / "index", progress=progress)
         for count, (id, text) in enumerate(sorted(asked.items()), start=1):
-            baseline[id], widened, named = _search(text, index=index, projection=projection, gate=gate)
-            expanded[id] = baseline[id] if widened is None else widened
+            baseline[id], expanded[id], named = _search(text, index=index, projection=projection, gate=gate)
             linked += named
             progress("searching", count, len(asked))
     judged = {id: judgements[id] for id in sorted(asked)}
@@ -105,16 +106,14 @@ def measure(judgements: Judgements, run: Run) -> dict[str, dict[str, float]]:
 
 def randomisation_p(changes: Sequence[float]) -> float:
     """Give how often random signs move the mean as far as it moved: a two-sided paired randomisation test."""
-    values = np.asarray([change for change in changes if change], dtype=np.float64)
-    if not len(values):
+    from scipy.stats import permutation_test
+
+    moved = [change for change in changes if change]
+    if len(moved) < 2:
+        # One change alone might as well have gone the other way.
         return 1.0
-    generator = np.random.default_rng(_SEED)
-    extreme = 0
-    for _ in range(PERMUTATIONS):
-        signs = generator.integers(0, 2, size=len(values)) * 2 - 1
-        # A hair of tolerance, for sums in another order differ in the last place.
-        extreme += abs(float(signs @ values)) >= abs(float(values.sum())) - 1e-12
-    return (extreme + 1) / (PERMUTATIONS + 1)
+    test = permutation_test((moved,), np.sum, permutation_type="samples", n_resamples=PERMUTATIONS, random_state=_SEED)
+    return float(test.pvalue)
 
 
 def read_judgements(path: Path) -> Judgements:
@@ -139,73 +138,56 @@ def read_judgements(path: Path) -> Judgements:
     return judgements
 
 
-def _search(
-    text: str, *, index: TextIndex, projection: Projection | None, gate: Gate
-) -> tuple[dict[str, float], dict[str, float] | None, bool]:
-    """Give the run without expansion, the one with it where there is one, and whether a term was named."""
+def _search(text: str, *, index: TextIndex, projection: Projection | None, gate: Gate) -> tuple[Hits, Hits, bool]:
+    """Give the hits without and with expansion, and whether a term was named."""
     words = read_words(Query(text=text))
     if projection is None:
-        linked = Linked(terms=(), unlinked=(), excluded=words.excluded, excluded_terms=())
-        return _rank(weigh(words, linked=linked, expansion=Expansion()), index=index), None, False
-    linked = link(words, projection=projection)
+        linked, expansion = Linked(excluded=words.excluded), Expansion()
+    else:
+        linked = link(words, projection=projection)
+        wide = expand(linked, chosen=Chosen(), audience="clinician", projection=projection)
+        expansion = admit(wide, linked=linked, gate=gate)
     plain = _rank(weigh(words, linked=linked, expansion=Expansion()), index=index)
-    wide = expand(linked, chosen=Chosen(), audience="clinician", projection=projection)
-    expansion = admit(wide, linked=linked, gate=gate)
     if not expansion.terms:
-        return plain, None, bool(linked.terms)
+        return plain, plain, bool(linked.terms)
     return plain, _rank(weigh(words, linked=linked, expansion=expansion), index=index), bool(linked.terms)
 
 
-def _rank(weighted: WeightedQuery, *, index: TextIndex) -> dict[str, float]:
+def _rank(weighted: WeightedQuery, *, index: TextIndex) -> Hits:
     # Measures look at the order alone: falling numbers keep ties as search orders them.
     ids = rank(weighted, index=index, limit=DEPTH)
     return {id.removeprefix(LIBRARY): float(DEPTH - place) for place, id in enumerate(ids)}
 
 
-def _articles(path: Path) -> Iterator[Article]:
-    for number, fields in _objects(path):
-        synonyms = fields.get("synonyms") or []
-        if not isinstance(synonyms, list) or not all(isinstance(name, str) for name in synonyms):
-            raise _malformed(path, number, "its synonyms are no list of texts")
-        yield Article(
-            id=LIBRARY + _id(fields, path, number),
-            title=_text(fields, "title", path, number),
-            text=_text(fields, "text", path, number),
-            synonyms=tuple(synonyms),
-        )
-
-
-def _queries(path: Path) -> Iterator[tuple[str, str]]:
-    for number, fields in _objects(path):
-        text = _text(fields, "text", path, number)
-        if not text.strip() or len(text) > MOST_CHARACTERS:
-            raise _malformed(path, number, "its text is empty or too long")
-        yield _id(fields, path, number), text
-
-
-def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+def _read(path: Path, make: Callable[[Mapping[str, object]], _Made]) -> Iterator[_Made]:
     for number, line in json_lines(path, malformed=BenchMalformed):
         try:
-            fields = json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError):
-            raise _malformed(path, number, "it is not JSON in UTF-8") from None
-        if not isinstance(fields, dict):
-            raise _malformed(path, number, "it is not a JSON object")
-        yield number, fields
+            yield make(read_object(line))
+        except BadLine as reason:
+            raise _malformed(path, number, str(reason)) from None
 
 
-def _id(fields: Mapping[str, object], path: Path, number: int) -> str:
+def _article(fields: Mapping[str, object]) -> Article:
+    return Article(
+        id=LIBRARY + _id(fields),
+        title=read_text(fields, "title"),
+        text=read_text(fields, "text"),
+        synonyms=read_texts(fields, "synonyms"),
+    )
+
+
+def _query(fields: Mapping[str, object]) -> tuple[str, str]:
+    text = read_text(fields, "text", required=True)
+    if len(text) > MOST_CHARACTERS:
+        raise BadLine("its text is too long")
+    return _id(fields), text
+
+
+def _id(fields: Mapping[str, object]) -> str:
     value = fields.get("_id", fields.get("id"))
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-        raise _malformed(path, number, "it has no _id and no id")
+        raise BadLine("it has no _id and no id")
     return str(value)
-
-
-def _text(fields: Mapping[str, object], name: str, path: Path, number: int) -> str:
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        raise _malformed(path, number, f"its {name} is no text")
-    return whole_characters(value)
 
 
 def _malformed(path: Path, number: int, reason: str) -> BenchMalformed:

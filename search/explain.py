@@ -43,7 +43,7 @@ class Result:
 
 def explain(hits: Sequence[Hit], *, weighted: WeightedQuery) -> tuple[Result, ...]:
     """Give each hit as a result, in the same order."""
-    own = frozenset(found for word in weighted.words for found in _stems(word.word))
+    own = frozenset(found for word in weighted.words for found in _stems(word))
     names = frozenset(_stems(name) for term in weighted.terms for name in term.names) - {()}
     return tuple(_result(hit, own=own, names=names) for hit in hits)
 

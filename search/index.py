@@ -43,8 +43,12 @@ ALL = "all"
 FIELDS = (ALL, "title", "section", "names", "subjects")
 EXACT = ("source", "kind", "stage")
 """Fields that filters compare as they are."""
-_SMALL = "a an and are as at be but by for if in into is it no not of on or such that the their then there these they "
-STOP_WORDS = frozenset(f"{_SMALL} this to was will with".split())
+STOP_WORDS = frozenset(
+    str.split(
+        "a an and are as at be but by for if in into is it no not of on or such that the their then there these they "
+        "this to was will with"
+    )
+)
 _TOKENIZER = "strokemap"
 # The same words as strokemap.text.word_spans finds.
 _WORD = r"[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)?"
@@ -54,7 +58,10 @@ _REPORT_EVERY = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One word, or several as a phrase, in one field. A phrase's stems carry their places, as small words have gaps."""
+    """One word, or several as a phrase, in one field. A phrase's stems carry their places, as small words have gaps.
+
+    In a field of EXACT the one stem is the whole value.
+    """
 
     field: str
     stems: tuple[tuple[int, str], ...]
@@ -65,13 +72,12 @@ class Clause:
 class Request:
     """What to look for: an article scores the sum over ``groups`` of the best clause in each. One must match.
 
-    The other three only let in or keep out; ``exact`` has pairs of field and value.
+    The other two only let in or keep out.
     """
 
     groups: tuple[tuple[Clause, ...], ...]
     required: tuple[Clause, ...] = ()
     forbidden: tuple[Clause, ...] = ()
-    exact: tuple[tuple[str, str], ...] = ()
 
 
 class TextIndex:
@@ -82,9 +88,7 @@ class TextIndex:
         self.digest = folder.name
         self._articles = articles
         self._schema = _schema()
-        self._analyzer = _analyzer()
-        index = tantivy.Index(self._schema, path=str(folder / "base"))
-        index.register_tokenizer(_TOKENIZER, self._analyzer)
+        index = _open(self._schema, folder)
         index.reload()
         self._searcher = index.searcher()
 
@@ -132,7 +136,6 @@ class TextIndex:
             return ()
         clauses = [(Occur.Must, _boolean([(Occur.Should, query) for query in groups]))]
         clauses += [(Occur.Must, _silent(self._query(clause))) for clause in request.required]
-        clauses += [(Occur.Must, _silent(self._exact(field, value))) for field, value in request.exact]
         clauses += [(Occur.MustNot, self._query(clause)) for clause in request.forbidden]
         return tuple(id for id, _ in self._search(_boolean(clauses), limit=limit))
 
@@ -141,7 +144,7 @@ class TextIndex:
         if not self._matches(clause):
             return {}
         # One query a name: tantivy's term set walks the whole dictionary and takes ten times as long.
-        among = _boolean([(Occur.Should, self._exact("id", id)) for id in ids])
+        among = _boolean([(Occur.Should, self._term("id", id)) for id in ids])
         query = _boolean([(Occur.Must, self._query(clause)), (Occur.Must, _silent(among))])
         return dict(self._search(query, limit=len(ids)))
 
@@ -164,12 +167,12 @@ class TextIndex:
 
     def _query(self, clause: Clause) -> tantivy.Query:
         if len(clause.stems) == 1:
-            query = tantivy.Query.term_query(self._schema, clause.field, clause.stems[0][1])
+            query = self._term(clause.field, clause.stems[0][1])
         else:
             query = tantivy.Query.phrase_query(self._schema, clause.field, list(clause.stems))
         return tantivy.Query.boost_query(query, clause.weight)
 
-    def _exact(self, field: str, value: str) -> tantivy.Query:
+    def _term(self, field: str, value: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, field, value)
 
 
@@ -229,8 +232,7 @@ def _damaged(folder: Path) -> IndexMissing:
 
 
 def _write(articles: Iterable[Article], *, folder: Path, progress: Progress) -> int:
-    index = tantivy.Index(_schema(), path=str(folder / "base"))
-    index.register_tokenizer(_TOKENIZER, _analyzer())
+    index = _open(_schema(), folder)
     with closing(sqlite3.connect(folder / "articles.db")) as database, database:
         database.execute("CREATE TABLE articles (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID")
         for count, article in enumerate(articles, start=1):
@@ -248,6 +250,12 @@ def _write(articles: Iterable[Article], *, folder: Path, progress: Progress) -> 
     writer.commit()
     writer.wait_merging_threads()
     return total
+
+
+def _open(schema: tantivy.Schema, folder: Path) -> tantivy.Index:
+    index = tantivy.Index(schema, path=str(folder / "base"))
+    index.register_tokenizer(_TOKENIZER, _analyzer())
+    return index
 
 
 def _document(article: Article) -> tantivy.Document:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from search.article import KINDS, STAGES, Article, format_article, parse_article
-from search.lines import NoArticle, json_lines, read_article, whole_characters
-from search.query import AUDIENCES
+from search.article import Article, format_article, parse_article
+from search.lines import CORRECTABLE, BadLine, correct, json_lines, make_article, read_object
 from strokemap.errors import ArticlesMalformed, ArticleUnknown, CorrectionInvalid, FormatUnknown, HomeUnwritable
 
 FORMAT = 1
@@ -63,20 +62,21 @@ class Library:
     def articles(self) -> Iterator[Article]:
         """Give all articles in order of id, corrected."""
         with self._database() as database:
-            corrections: dict[str, list[tuple[str, str]]] = {}
-            for id, field, value in database.execute("SELECT id, field, value FROM corrections ORDER BY id, field"):
-                corrections.setdefault(id, []).append((field, value))
+            corrections: dict[str, dict[str, str]] = {}
+            for id, field, value in database.execute("SELECT id, field, value FROM corrections"):
+                corrections.setdefault(id, {})[field] = value
             for id, content in database.execute("SELECT id, content FROM articles ORDER BY id"):
-                yield _corrected(parse_article(content), corrections.get(id, []))
+                article = parse_article(content)
+                yield correct(article, corrections[id]) if id in corrections else article
 
     def get(self, id: str) -> Article:
         """Give one article, corrected. Errors: ArticleUnknown."""
         with self._database() as database:
             row = database.execute("SELECT content FROM articles WHERE id = ?", [id]).fetchone()
-            if row is None:
-                raise unknown_article(id)
-            made = database.execute("SELECT field, value FROM corrections WHERE id = ? ORDER BY field", [id]).fetchall()
-        return _corrected(parse_article(row[0]), made)
+            made = dict(database.execute("SELECT field, value FROM corrections WHERE id = ?", [id]).fetchall())
+        if row is None:
+            raise unknown_article(id)
+        return correct(parse_article(row[0]), made)
 
     def add(self, articles: Iterator[Article]) -> tuple[int, int]:
         """Keep articles; give how many are new or changed, and how many were here already. Durable on return."""
@@ -95,12 +95,14 @@ class Library:
 
     def correct(self, id: str, field: str, value: str) -> Article:
         """Correct one field for good; several values are parted by “;”. Errors: ArticleUnknown, CorrectionInvalid."""
-        if field not in _READ:
-            raise CorrectionInvalid(
-                "An article has no such field to correct.", hint=f"Give one of: {', '.join(_READ)}.", where="field"
-            )
-        value = whole_characters(value)
-        corrected = replace(self.get(id), **{field: _READ[field](value)})  # type: ignore[arg-type]
+        if field not in CORRECTABLE:
+            hint = f"Give one of: {', '.join(CORRECTABLE)}."
+            raise CorrectionInvalid("An article has no such field to correct.", hint=hint, where="field")
+        try:
+            corrected = correct(self.get(id), {field: value})
+        except BadLine as reason:
+            hint = "Give another value."
+            raise CorrectionInvalid(f"An article can't have this: {reason}.", hint=hint, where="value") from None
         with self._database() as database:
             database.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", [id, field, value])
         return corrected
@@ -150,104 +152,38 @@ class ImportReport:
     refused: tuple[Refused, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads lines, collecting those refused and the ids seen."""
-
-    refused: list[Refused] = field(default_factory=list)
-    seen: dict[str, int] = field(default_factory=dict)
-
-    def articles(self, path: Path) -> Iterator[Article]:
-        for number, line in json_lines(path, malformed=ArticlesMalformed):
-            try:
-                article = read_article(line)
-                if (before := self.seen.setdefault(article.id, number)) != number:
-                    raise NoArticle(f"the id stands in line {before} already")
-            except NoArticle as reason:
-                self.refused.append(Refused(line=number, reason=str(reason)))
-            else:
-                yield article
-
-
 def import_articles(path: Path, *, library: Library) -> ImportReport:
     """Add a file's articles to the library in one transaction; the same file again changes nothing.
 
     Unknown fields are passed over. A file of which no line is an article is an error, and leaves the library as it was.
     Errors: InputMissing, ArticlesMalformed.
     """
-    reader = _Reader()
-    imported, unchanged = library.add(reader.articles(path))
+    refused: list[Refused] = []
+    imported, unchanged = library.add(_articles(path, refused=refused))
     if not imported + unchanged:
-        first = reader.refused[0] if reader.refused else None
         raise ArticlesMalformed(
-            f"No line of the file is an article: {first.reason if first else 'it is empty'}.",
+            f"No line of the file is an article: {refused[0].reason if refused else 'it is empty'}.",
             hint="Give JSONL: one object a line, with at least id, title and text.",
-            where=f"{path}:{first.line}" if first else str(path),
+            where=f"{path}:{refused[0].line}" if refused else str(path),
         )
-    return ImportReport(imported=imported, unchanged=unchanged, refused=tuple(reader.refused))
+    return ImportReport(imported=imported, unchanged=unchanged, refused=tuple(refused))
+
+
+def _articles(path: Path, *, refused: list[Refused]) -> Iterator[Article]:
+    """Give the articles of a file; lines that are none are added to ``refused``."""
+    seen: dict[str, int] = {}
+    for number, line in json_lines(path, malformed=ArticlesMalformed):
+        try:
+            article = make_article(read_object(line))
+            if (before := seen.setdefault(article.id, number)) != number:
+                raise BadLine(f"the id stands in line {before} already")
+        except BadLine as reason:
+            refused.append(Refused(line=number, reason=str(reason)))
+        else:
+            yield article
 
 
 def unknown_article(id: str) -> ArticleUnknown:
     """Make the error for an id that names nothing."""
-    return ArticleUnknown(
-        "There is no article with this id.", hint="Ids look like lib:… or wiki:Stroke#Signs.", where=id[:200]
-    )
-
-
-def _corrected(article: Article, corrections: list[tuple[str, str]]) -> Article:
-    if not corrections:
-        return article
-    return replace(article, **{field: _READ[field](value) for field, value in corrections})  # type: ignore[arg-type]
-
-
-def _some_text(value: str) -> str:
-    if not value.strip():
-        raise CorrectionInvalid("An article needs a title.", hint="Give a few words.", where="value")
-    return value.strip()
-
-
-def _several(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(";") if part.strip())
-
-
-def _grade(value: str) -> float:
-    try:
-        grade = float(value)
-    except ValueError:
-        grade = -1.0
-    if not 0 <= grade <= 30:
-        raise CorrectionInvalid("A reading grade is a number from 0 to 30.", hint="Give 6.", where="value")
-    return grade
-
-
-def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value and value not in allowed:
-            raise CorrectionInvalid("No such value.", hint=f"Give one of: {', '.join(allowed)}.", where="value")
-        return value
-
-    return read
-
-
-def _stages(value: str) -> tuple[str, ...]:
-    for stage in (stages := _several(value)):
-        _one_of(STAGES)(stage)
-    return stages
-
-
-_READ: dict[str, Callable[[str], object]] = {
-    "title": _some_text,
-    "url": str.strip,
-    "source": str.strip,
-    "kind": _one_of(KINDS),
-    "audience": _one_of(AUDIENCES),
-    "stage": _stages,
-    "subjects": _several,
-    "synonyms": _several,
-    "focus": str.strip,
-    "language": str.strip,
-    "date": str.strip,
-    "licence": str.strip,
-    "reading_grade": _grade,
-}
-"""How a corrected value is read, by field."""
+    hint = "Ids look like lib:… or wiki:Stroke#Signs."
+    return ArticleUnknown("There is no article with this id.", hint=hint, where=id[:200])

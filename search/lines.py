@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
+import math
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from search.article import KINDS, LIBRARY, STAGES, Article
@@ -19,8 +21,8 @@ _HALVES = re.compile("[\ud800-\udfff]")
 LONGEST_LINE = 4_000_000
 """Bytes; a longer line is refused unread, so that a file without line ends can't fill the memory."""
 
-_KINDS: Mapping[str, str] = {kind: kind for kind in ("", *KINDS)} | {
-    # The question kinds of MedQuAD, whose articles each answer one question.
+# The question kinds of MedQuAD, whose articles each answer one question.
+_KINDS_OF_QUESTIONS = {
     "information": "understand",
     "symptoms": "understand",
     "causes": "understand",
@@ -35,10 +37,11 @@ _KINDS: Mapping[str, str] = {kind: kind for kind in ("", *KINDS)} | {
     "prevention": "prevent",
     "support groups": "after-care",
 }
+CORRECTABLE = tuple(field.name for field in dataclasses.fields(Article) if field.name not in ("id", "text"))
 
 
-class NoArticle(ValueError):
-    """A line is no article; the message is the reason."""
+class BadLine(ValueError):
+    """A line can't be used; the message is the reason."""
 
 
 def json_lines(path: Path, *, malformed: type[SearchError]) -> Iterator[tuple[int, bytes]]:
@@ -69,79 +72,92 @@ def json_lines(path: Path, *, malformed: type[SearchError]) -> Iterator[tuple[in
         ) from None
 
 
-def read_article(line: bytes) -> Article:
-    """Read one line; the reading grade is counted where the line has none. Raises NoArticle."""
+def read_object(line: bytes) -> dict[str, object]:
+    """Read one line as a JSON object. Raises BadLine."""
     try:
         fields = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
-        raise NoArticle("it is not UTF-8") from None
+        raise BadLine("it is not UTF-8") from None
     except (ValueError, RecursionError):
-        raise NoArticle("it is not JSON") from None
+        raise BadLine("it is not JSON") from None
     if not isinstance(fields, dict):
-        raise NoArticle("it is not a JSON object")
-    id, title, text = (_text(fields, name, required=True) for name in ("id", "title", "text"))
-    kind, audience, stages = _text(fields, "kind"), _text(fields, "audience"), _texts(fields, "stage")
-    if kind not in _KINDS:
-        raise NoArticle(f"its kind is none of {', '.join(KINDS)}")
-    if audience not in ("", *AUDIENCES):
-        raise NoArticle(f"its audience is none of {', '.join(AUDIENCES)}")
-    if any(stage not in STAGES for stage in stages):
-        raise NoArticle(f"its stage is none of {', '.join(STAGES)}")
+        raise BadLine("it is not a JSON object")
+    return fields
+
+
+def make_article(fields: Mapping[str, object]) -> Article:
+    """Make an article of what a line holds; the reading grade is counted where there is none. Raises BadLine."""
+    id, title, text = (read_text(fields, name, required=True) for name in ("id", "title", "text"))
+    kind, stages = read_text(fields, "kind"), read_texts(fields, "stage")
     return Article(
         id=LIBRARY + id.removeprefix(LIBRARY),
         title=title,
         text=text,
-        url=_text(fields, "url"),
-        source=_text(fields, "source"),
-        kind=_KINDS[kind],
-        audience=audience,
-        stage=stages,
-        subjects=_texts(fields, "subjects"),
-        synonyms=_texts(fields, "synonyms"),
-        focus=_text(fields, "focus"),
-        language=_text(fields, "language"),
-        date=_text(fields, "date"),
-        licence=_text(fields, "licence"),
-        reading_grade=_number(fields, "reading_grade", instead=reading_grade(text)),
+        url=read_text(fields, "url"),
+        source=read_text(fields, "source"),
+        kind=_one_of(KINDS, _KINDS_OF_QUESTIONS.get(kind, kind), "kind"),
+        audience=_one_of(AUDIENCES, read_text(fields, "audience"), "audience"),
+        stage=tuple(_one_of(STAGES, stage, "stage") for stage in stages),
+        subjects=read_texts(fields, "subjects"),
+        synonyms=read_texts(fields, "synonyms"),
+        focus=read_text(fields, "focus"),
+        language=read_text(fields, "language"),
+        date=read_text(fields, "date"),
+        licence=read_text(fields, "licence"),
+        reading_grade=_grade(fields.get("reading_grade"), text=text),
     )
 
 
-def _text(fields: Mapping[str, object], name: str, *, required: bool = False) -> str:
+def correct(article: Article, corrections: Mapping[str, str]) -> Article:
+    """Give an article with some fields written anew; several values are parted by “;”. Raises BadLine."""
+    fields: dict[str, object] = dataclasses.asdict(article)
+    for name, value in corrections.items():
+        several = isinstance(fields[name], tuple)
+        fields[name] = value.split(";") if several else _number(value) if name == "reading_grade" else value
+    return make_article(fields)
+
+
+def read_text(fields: Mapping[str, object], name: str, *, required: bool = False) -> str:
+    """Give a field's text in its composed form, empty where it is missing and not required. Raises BadLine."""
     value = fields.get(name)
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value.strip()):
-        raise NoArticle(f"its {name} is {'missing' if value is None else 'no text' if value != '' else 'empty'}")
-    return _clean(value, name)
+        raise BadLine(f"its {name} is {'missing' if value is None else 'no text' if value != '' else 'empty'}")
+    return _composed(value, name)
 
 
-def _texts(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = fields.get(name)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise NoArticle(f"its {name} is no list of texts")
-    return tuple(_clean(item, name) for item in value if item.strip())
+def read_texts(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """Give a field's texts, none where it is missing. Raises BadLine."""
+    value = fields.get(name) or ()
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise BadLine(f"its {name} is no list of texts")
+    return tuple(_composed(item.strip(), name) for item in value if item.strip())
 
 
-def _number(fields: Mapping[str, object], name: str, *, instead: float | None) -> float | None:
-    value = fields.get(name)
-    if value is None:
-        return instead
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 30:
-        raise NoArticle(f"its {name} is no number from 0 to 30")
-    return float(value)
-
-
-def _clean(value: str, name: str) -> str:
+def _composed(value: str, name: str) -> str:
+    # JSON can hold halves of surrogate pairs; no file and no index can.
     if _HALVES.search(value):
-        raise NoArticle(f"its {name} has half a character")
-    return whole_characters(value)
+        raise BadLine(f"its {name} has half a character")
+    return unicodedata.normalize("NFC", value)
 
 
-def whole_characters(text: str) -> str:
-    """Give ``text`` in its composed form, with a replacement for each half of a surrogate pair.
+def _one_of(allowed: Sequence[str], value: str, name: str) -> str:
+    if value not in ("", *allowed):
+        raise BadLine(f"its {name} is none of {', '.join(allowed)}")
+    return value
 
-    JSON can hold such halves; no file and no index can.
-    """
-    return unicodedata.normalize("NFC", _HALVES.sub("\ufffd", text))
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _grade(value: object, *, text: str) -> float | None:
+    if value is None:
+        return reading_grade(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 30:
+        raise BadLine("its reading_grade is no number from 0 to 30")
+    return float(value)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kg_builder.projection import Name, Projection, TermId
-from search.query import Exclusion, Words
+from search.query import Exclusion, Place, Words
 from strokemap.errors import TermUnknown
 from strokemap.text import fold, is_abbreviation, name_key, word_spans
 
@@ -37,24 +38,22 @@ _LONGEST_SUGGESTED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkedTerm:
+class LinkedTerm(Place):
     """A term named in a text: the words that name it, and where they stand."""
 
     term: str
     surface: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
     """What the map knows of a query: its terms, the words that name none, and what is left out, now exactly."""
 
-    terms: tuple[LinkedTerm, ...]
-    unlinked: tuple[str, ...]
+    terms: tuple[LinkedTerm, ...] = ()
+    unlinked: tuple[str, ...] = ()
     """Words that no term covers, in order; small words are not told."""
     excluded: tuple[Exclusion, ...]
-    excluded_terms: tuple[str, ...]
+    excluded_terms: tuple[str, ...] = ()
 
 
 class _Match(NamedTuple):
@@ -65,24 +64,19 @@ class _Match(NamedTuple):
 
 def link(words: Words, *, projection: Projection) -> Linked:
     """Find the terms that a query names. What is left out is linked for itself, and never counts as a term."""
-    pieces = _pieces(words)
-    found = _link(words.text, [(start, end) for start, end, _ in pieces], projection=projection)
-    terms = [term for term in found if not _excluding(term, words.excluded)]
+    found = _link(words, projection=projection)
+    terms = [term for term in found if not term.within(words.excluded)]
     excluded: list[Exclusion] = []
     excluded_terms: list[str] = []
-    for exclusion in words.excluded:
-        inside = [term for term in found if _excluding(term, [exclusion])]
-        opening = next((term for term in inside if term.start == exclusion.start), None)
+    for item in words.excluded:
+        inside = [term for term in found if term.within([item])]
         # “without aphasia training” leaves out aphasia; training is searched. What was marked by hand stays whole.
-        end = opening.end if opening is not None and not exclusion.firm else exclusion.end
-        excluded.append(Exclusion(start=exclusion.start, end=end, firm=exclusion.firm))
-        excluded_terms += [term.term for term in inside if term.end <= end]
-    covered = [(term.start, term.end) for term in terms] + [(item.start, item.end) for item in excluded]
+        named = not item.firm and inside and inside[0].start == item.start
+        excluded.append(replace(item, end=inside[0].end) if named else item)
+        excluded_terms += [term.term for term in inside if term.within(excluded[-1:])]
+    known = [*terms, *excluded]
     unlinked = [
-        word.surface
-        for word in words.words
-        if not any(start <= word.start and word.end <= end for start, end in covered)
-        and fold(word.surface) not in _small_words()
+        word.surface for word in words.words if not word.within(known) and fold(word.surface) not in _small_words()
     ]
     return Linked(
         terms=tuple(terms),
@@ -92,24 +86,27 @@ def link(words: Words, *, projection: Projection) -> Linked:
     )
 
 
-def link_text(text: str, *, projection: Projection) -> tuple[LinkedTerm, ...]:
-    """Find every term that a text names, in order."""
-    return tuple(_link(text, [(0, len(text))], projection=projection))
+def find_term(name: str, *, projection: Projection) -> TermId | None:
+    """Give the term with this title, or else the first with this name."""
+    term = projection.term(name)
+    if term is None and (named := projection.find(name_key(name))):
+        return named[0].term
+    return term
 
 
 def find_terms(names: Sequence[str], *, projection: Projection, option: str = "with") -> tuple[TermId, ...]:
     """Give the terms that a user named by hand: a title, or else any name. Errors: TermUnknown, with suggestions."""
     found = []
     for place, name in enumerate(names):
-        term = projection.term(name)
-        named = projection.find(key) if term is None and (key := name_key(name)) else ()
-        if term is None and not named:
+        term = find_term(name, projection=projection)
+        if term is None:
+            shown = name[:_LONGEST_SUGGESTED]
             raise TermUnknown(
-                f"No term of this map is called “{name[:_LONGEST_SUGGESTED]}”.",
-                hint=_suggest(name[:_LONGEST_SUGGESTED], projection=projection),
+                f"No term of this map is called “{shown}”.",
+                hint=_suggest(shown, projection=projection),
                 where=f"{option}[{place}]",
             )
-        found.append(named[0].term if term is None else term)
+        found.append(term)
     return tuple(dict.fromkeys(found))
 
 
@@ -124,45 +121,31 @@ def _suggest(name: str, *, projection: Projection) -> str:
     return f"Did you mean {' or '.join(names[key] for key in close)}?"
 
 
-def _pieces(words: Words) -> list[tuple[int, int, bool]]:
-    """Cut a query where something left out starts or ends: no name may cross these places."""
-    pieces, at = [], 0
-    for exclusion in words.excluded:
-        pieces += [(at, exclusion.start, False), (exclusion.start, exclusion.end, True)]
-        at = exclusion.end
-    return [piece for piece in (*pieces, (at, len(words.text), False)) if piece[0] < piece[1]]
-
-
-def _excluding(term: LinkedTerm, excluded: Sequence[Exclusion]) -> bool:
-    return any(item.start <= term.start and term.end <= item.end for item in excluded)
-
-
-def _link(text: str, pieces: Sequence[tuple[int, int]], *, projection: Projection) -> list[LinkedTerm]:
+def _link(words: Words, *, projection: Projection) -> list[LinkedTerm]:
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
-    spans = list(_spans(text, pieces))
-    tokens = [text[start:end] if end else _BREAK for start, end in spans]
+    spans = list(_spans(words))
+    tokens = [words.text[start:end] if end else _BREAK for start, end in spans]
     # A vocabulary of its own, so that no word of a user outlives the call.
     doc = Doc(Vocab(), words=tokens)
     doc.user_data["projection"] = projection
     found = []
     for entity in _pipeline()(doc).ents:
         start, end = spans[entity.start][0], spans[entity.end - 1][1]
-        found.append(LinkedTerm(term=entity.kb_id_, surface=text[start:end], start=start, end=end))
+        found.append(LinkedTerm(term=entity.kb_id_, surface=words.text[start:end], start=start, end=end))
     return found
 
 
-def _spans(text: str, pieces: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Give the places of the words; (0, 0) where no name may run on."""
-    for first, last in pieces:
-        before = first
-        for start, end in word_spans(text[first:last]):
-            if _BREAKS.search(text, before, first + start):
-                yield 0, 0
-            yield first + start, first + end
-            before = first + end
-        yield 0, 0
+def _spans(words: Words) -> Iterator[tuple[int, int]]:
+    """Give the places of the words; (0, 0) where no name may run on: also where something left out starts or ends."""
+    cuts = sorted(place for item in words.excluded for place in (item.start, item.end))
+    before = 0
+    for start, end in word_spans(words.text):
+        if _BREAKS.search(words.text, before, start) or bisect_left(cuts, before) < bisect_right(cuts, start):
+            yield 0, 0
+        yield start, end
+        before = end
 
 
 @lru_cache(maxsize=1)

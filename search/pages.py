@@ -11,8 +11,6 @@ from kg_builder.projection import Projection
 from search.article import WIKI, Article
 from search.reading import reading_grade
 
-_LICENCES = {"wikipedia.org": "CC BY-SA 4.0"}
-"""By the end of the wiki's host name; an export does not say its licence."""
 EASY_GRADE = 8.0
 """A section up to this reading grade is for everyone; a harder one is for clinicians."""
 # Sections that hold no text to read, only pointers elsewhere.
@@ -43,6 +41,8 @@ def page_url(title: str, section: str, *, site: Site) -> str:
 
 def _article(title: str, heading: str, text: str, *, site: Site) -> Article:
     grade = reading_grade(text)
+    # An export does not say its licence.
+    of_wikipedia = f".{urlsplit(site.address).hostname}".endswith(".wikipedia.org")
     return Article(
         id=f"{WIKI}{title}#{heading}",
         title=title,
@@ -53,11 +53,6 @@ def _article(title: str, heading: str, text: str, *, site: Site) -> Article:
         audience="" if grade is not None and grade <= EASY_GRADE else "clinician",
         subjects=(title,),
         language="en",
-        licence=_licence(site),
+        licence="CC BY-SA 4.0" if of_wikipedia else "",
         reading_grade=grade,
     )
-
-
-def _licence(site: Site) -> str:
-    host = urlsplit(site.address).hostname or ""
-    return next((text for end, text in _LICENCES.items() if host == end or host.endswith(f".{end}")), "")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
 
 from strokemap.errors import QueryInvalid
@@ -54,24 +55,32 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """One word as it stands in the query, with its place."""
+class Place:
+    """A stretch of a text."""
 
-    surface: str
     start: int
     end: int
 
+    def within(self, places: Iterable[Place]) -> bool:
+        """Tell whether the whole stretch lies in one of ``places``."""
+        return any(place.start <= self.start and self.end <= place.end for place in places)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusion:
+class Word(Place):
+    """One word as it stands in the query."""
+
+    surface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion(Place):
     """A stretch of the query to leave out.
 
     ``firm`` (“-X”) leaves out every article in which it stands; the soft kind (“without X”) only those about it, for
     much that a reader who is spared X wants to read mentions X.
     """
 
-    start: int
-    end: int
     firm: bool
 
 
@@ -81,13 +90,9 @@ class Words:
 
     text: str
     words: tuple[Word, ...]
-    quoted: tuple[tuple[int, int], ...]
+    quoted: tuple[Place, ...]
     """Stretches that an article must hold as they are."""
     excluded: tuple[Exclusion, ...]
-
-    def within(self, start: int, end: int) -> tuple[Word, ...]:
-        """Give the words of one stretch."""
-        return tuple(word for word in self.words if start <= word.start and word.end <= end)
 
 
 def read_words(query: Query) -> Words:
@@ -96,11 +101,10 @@ def read_words(query: Query) -> Words:
     text = query.text
     words = [Word(surface=text[start:end], start=start, end=end) for start, end in word_spans(text)]
     quoted, excluded = _quotes_and_dashes(text)
-    taken = [*quoted, *((item.start, item.end) for item in excluded)]
-    markers, soft = _without(text, words, taken=taken)
+    markers, soft = _without(text, words, taken=[*quoted, *excluded])
     return Words(
         text=text,
-        words=tuple(word for place, word in enumerate(words) if place not in markers),
+        words=tuple(word for at, word in enumerate(words) if at not in markers),
         quoted=tuple(quoted),
         excluded=tuple(sorted([*excluded, *soft], key=lambda item: item.start)),
     )
@@ -110,54 +114,50 @@ def _check(query: Query) -> None:
     if not query.text.strip():
         raise QueryInvalid("The query is empty.", hint="Give a few words, such as: stroke speech.", where="query")
     if len(query.text) > MOST_CHARACTERS:
-        raise QueryInvalid(
-            f"The query has more than {MOST_CHARACTERS:,} characters.", hint="Give a few words.", where="query"
-        )
+        message = f"The query has more than {MOST_CHARACTERS:,} characters."
+        raise QueryInvalid(message, hint="Give a few words.", where="query")
     if query.audience not in AUDIENCES:
         raise QueryInvalid("No such audience.", hint=f"Give one of: {', '.join(AUDIENCES)}.", where="audience")
     if not 1 <= query.limit <= MOST_RESULTS:
-        raise QueryInvalid(
-            f"The limit must be a whole number from 1 to {MOST_RESULTS:,}.", hint="Give 10.", where="limit"
-        )
+        message = f"The limit must be a whole number from 1 to {MOST_RESULTS:,}."
+        raise QueryInvalid(message, hint="Give 10.", where="limit")
 
 
-def _quotes_and_dashes(text: str) -> tuple[list[tuple[int, int]], list[Exclusion]]:
+def _quotes_and_dashes(text: str) -> tuple[list[Place], list[Exclusion]]:
     quoted, excluded = [], []
     for match in _QUOTED.finditer(text):
-        start, end = match.span("plain") if match["plain"] is not None else match.span("curly")
+        start, end = match.span("curly" if match["plain"] is None else "plain")
         if match["minus"] is None:
-            quoted.append((start, end))
+            quoted.append(Place(start=start, end=end))
         else:
             excluded.append(Exclusion(start=start, end=end, firm=True))
-    inside = [match.span() for match in _QUOTED.finditer(text)]
-    for match in _DASHED.finditer(text):
-        if not any(start <= match.start() < end for start, end in inside):
-            excluded.append(Exclusion(start=match.start("word"), end=match.end("word"), firm=True))
+    # A dash inside quotes leaves nothing out.
+    outside = _QUOTED.sub(lambda match: '"' * len(match[0]), text)
+    for match in _DASHED.finditer(outside):
+        excluded.append(Exclusion(start=match.start("word"), end=match.end("word"), firm=True))
     return quoted, excluded
 
 
-def _without(
-    text: str, words: Sequence[Word], *, taken: Sequence[tuple[int, int]]
-) -> tuple[frozenset[int], list[Exclusion]]:
+def _without(text: str, words: Sequence[Word], *, taken: Sequence[Place]) -> tuple[frozenset[int], list[Exclusion]]:
     markers: set[int] = set()
     found: list[Exclusion] = []
-    for place, word in enumerate(words):
-        if fold(word.surface) == _WITHOUT and not _inside(word, taken):
-            runs = list(_runs(text, words, place=place, taken=taken))
+    for at, word in enumerate(words):
+        if fold(word.surface) == _WITHOUT and not word.within(taken):
+            runs = list(_runs(text, words[at:], taken=taken))
             if runs:
                 # Where nothing follows, “without” stays a word like any other.
-                markers.add(place)
+                markers.add(at)
                 found += [Exclusion(start=run[0].start, end=run[-1].end, firm=False) for run in runs]
     return frozenset(markers), found
 
 
-def _runs(text: str, words: Sequence[Word], *, place: int, taken: Sequence[tuple[int, int]]) -> Iterator[list[Word]]:
-    """Give each run of words that one “without” leaves out: up to a pause or a small word; “or” starts another run."""
+def _runs(text: str, words: Sequence[Word], *, taken: Sequence[Place]) -> Iterator[list[Word]]:
+    """Give each run of words after a “without”, the first word, up to a pause or a small word; “or” starts another."""
     run: list[Word] = []
-    for before, word in zip(words[place:], words[place + 1 :], strict=False):
+    for before, word in pairwise(words):
         folded = fold(word.surface)
         paused = _PAUSE.search(text, before.end, word.start) is not None
-        if paused or _inside(word, taken) or folded in _ENDS or folded == _WITHOUT or len(run) == _MOST_WORDS_WITHOUT:
+        if paused or word.within(taken) or folded in _ENDS or folded == _WITHOUT or len(run) == _MOST_WORDS_WITHOUT:
             break
         if folded in _ALTERNATIVE:
             if run:
@@ -167,7 +167,3 @@ def _runs(text: str, words: Sequence[Word], *, place: int, taken: Sequence[tuple
             run.append(word)
     if run:
         yield run
-
-
-def _inside(word: Word, stretches: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= word.start and word.end <= end for start, end in stretches)

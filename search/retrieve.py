@@ -7,30 +7,23 @@ phrase in any field; the score of a phrase of n words is divided by n, for tanti
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from search.article import Article
 from search.expand import Expansion
 from search.index import ALL, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
-from search.query import Exclusion, Filters, Words
+from search.query import Filters, Words
 from strokemap.text import fold
 
 WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
 """How much a match of an own word counts; measured in benchmarks/retrieval_baseline.py."""
 TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
-_ABOUT = ("title", "section", "names", "subjects")
+ABOUT = ("title", "section", "names", "subjects")
+"""Where an article says what it is about."""
 _SPARE = 20
 """Candidates beyond the limit, so that articles of nearly equal score are put in order by the exact sum of parts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedWord:
-    """A word to look for."""
-
-    word: str
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +36,17 @@ class WeightedTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unwanted:
-    """A phrase to leave out: wherever it stands, or only where an article is about it."""
-
-    phrase: str
-    firm: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedQuery:
     """What ``retrieve`` takes: made from a reader's query by ``weigh``, or from a patient's needs."""
 
-    words: tuple[WeightedWord, ...] = ()
+    words: tuple[str, ...] = ()
+    """Own words, each at weight 1."""
     phrases: tuple[str, ...] = ()
     """Every one must stand in an article as it is."""
-    excluded: tuple[Unwanted, ...] = ()
+    excluded: tuple[str, ...] = ()
+    """Phrases that must not stand anywhere in an article."""
+    not_about: tuple[str, ...] = ()
+    """Phrases that an article must not be about."""
     terms: tuple[WeightedTerm, ...] = ()
 
 
@@ -83,11 +72,12 @@ class Hit:
 
 def weigh(words: Words, *, linked: Linked, expansion: Expansion) -> WeightedQuery:
     """Put a query together: each own word at weight 1, the expansion at its low weights."""
-    searched = [fold(word.surface) for word in words.words if not _left_out(word.start, word.end, linked.excluded)]
+    searched = dict.fromkeys(fold(word.surface) for word in words.words if not word.within(linked.excluded))
     return WeightedQuery(
-        words=tuple(WeightedWord(word=word) for word in dict.fromkeys(searched) if word not in STOP_WORDS),
-        phrases=tuple(words.text[start:end] for start, end in words.quoted),
-        excluded=tuple(Unwanted(phrase=words.text[item.start : item.end], firm=item.firm) for item in linked.excluded),
+        words=tuple(word for word in searched if word not in STOP_WORDS),
+        phrases=tuple(words.text[item.start : item.end] for item in words.quoted),
+        excluded=tuple(words.text[item.start : item.end] for item in linked.excluded if item.firm),
+        not_about=tuple(words.text[item.start : item.end] for item in linked.excluded if not item.firm),
         terms=tuple(WeightedTerm(title=term.term, names=term.names, weight=term.weight) for term in expansion.terms),
     )
 
@@ -115,6 +105,12 @@ def rank(weighted: WeightedQuery, *, index: TextIndex, limit: int) -> tuple[str,
     return index.find(request, limit=limit)
 
 
+def find_about(names: Iterable[str], *, index: TextIndex, limit: int) -> tuple[str, ...]:
+    """Give the ids of the articles that say that they are about one of ``names``, however little else they say."""
+    groups = [(clause,) for name in names for clause in _clauses(name, ABOUT, index=index)]
+    return index.find(Request(groups=tuple(groups)), limit=limit)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scorer:
     """One summand of the score, the best of its clauses, and whose it is."""
@@ -128,14 +124,14 @@ def _scorers(weighted: WeightedQuery, *, index: TextIndex) -> tuple[_Scorer, ...
     scorers: list[_Scorer] = []
     seen: set[str] = set()
     for word in weighted.words:
-        for _, stem in index.stems(word.word):
+        for _, stem in index.stems(word):
             if stem in seen:
                 # “stroke strokes” is one word to the index and must not count twice.
                 continue
             seen.add(stem)
             for field, weight in WORD_FIELDS.items():
-                clause = Clause(field=field, stems=((0, stem),), weight=weight * word.weight)
-                scorers.append(_Scorer(word=word.word, clauses=(clause,)))
+                clause = Clause(field=field, stems=((0, stem),), weight=weight)
+                scorers.append(_Scorer(word=word, clauses=(clause,)))
     for term in weighted.terms:
         if clauses := tuple(_term_clauses(term, index=index)):
             scorers.append(_Scorer(term=term.title, clauses=clauses))
@@ -149,20 +145,22 @@ def _term_clauses(term: WeightedTerm, *, index: TextIndex) -> Iterator[Clause]:
 
 
 def _request(weighted: WeightedQuery, scorers: Sequence[_Scorer], *, index: TextIndex, filters: Filters) -> Request:
-    required = [Clause(field=ALL, stems=stems) for phrase in weighted.phrases if (stems := index.stems(phrase))]
+    required = [clause for phrase in weighted.phrases for clause in _clauses(phrase, (ALL,), index=index)]
     forbidden = [
-        Clause(field=field, stems=stems)
-        for unwanted in weighted.excluded
-        if (stems := index.stems(unwanted.phrase))
-        for field in ((ALL, "subjects") if unwanted.firm else _ABOUT)
+        clause
+        for phrases, fields in ((weighted.excluded, (ALL, "subjects")), (weighted.not_about, ABOUT))
+        for phrase in phrases
+        for clause in _clauses(phrase, fields, index=index)
     ]
-    exact = [("source", filters.source), ("kind", filters.kind), ("stage", filters.stage)]
-    return Request(
-        groups=tuple(scorer.clauses for scorer in scorers),
-        required=tuple(required),
-        forbidden=tuple(forbidden),
-        exact=tuple((field, value) for field, value in exact if value),
-    )
+    exact = (("source", filters.source), ("kind", filters.kind), ("stage", filters.stage))
+    required += [Clause(field=field, stems=((0, value),)) for field, value in exact if value]
+    groups = tuple(scorer.clauses for scorer in scorers)
+    return Request(groups=groups, required=tuple(required), forbidden=tuple(forbidden))
+
+
+def _clauses(phrase: str, fields: Sequence[str], *, index: TextIndex) -> list[Clause]:
+    stems = index.stems(phrase)
+    return [Clause(field=field, stems=stems) for field in fields] if stems else []
 
 
 def _parts(scorer: _Scorer, *, index: TextIndex, ids: Sequence[str]) -> Iterator[tuple[str, Part]]:
@@ -177,7 +175,3 @@ def _parts(scorer: _Scorer, *, index: TextIndex, ids: Sequence[str]) -> Iterator
 
 def _weightiest(part: Part) -> tuple[float, str, str, str]:
     return (-part.score, part.word, part.term, part.field)
-
-
-def _left_out(start: int, end: int, excluded: Sequence[Exclusion]) -> bool:
-    return any(item.start <= start and end <= item.end for item in excluded)

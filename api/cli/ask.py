@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
 
 import click
 
 from api.access import LOCAL
 from api.cli.context import json_option, open_setup, show
-from api.schemas import RecommendOut, SearchOut
+from api.schemas import RecommendOut, SearchOut, parse_day
 from api.service import Service, open_service
 from recommend import check_rules, load_rulebook
 from search import Query
@@ -64,7 +63,7 @@ def recommend(ctx: click.Context, *, patient: str | None, as_of: str | None, lim
     """Recommend articles for PATIENT, written <institution>-<the institution's own id>."""
     if patient is None:
         raise UsageError("Name a patient.", hint="As in: strokemap recommend north-000001.", where="PATIENT")
-    day = _day(as_of) if as_of else None
+    day = parse_day(as_of, where="--as-of") if as_of else None
     service = _service(ctx)
     answer = service.recommend(patient, as_of=day, limit=limit, caller=LOCAL)
     _publish(service)
@@ -99,13 +98,6 @@ def _publish(service: Service) -> None:
         service.ledger.publish()
     except LedgerError as error:
         click.echo(f"The entry is safe, but the checkpoint was not renewed: {error.message} ({error.code})", err=True)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError("There is no such day.", hint="Write it as 2026-11-23.", where="--as-of") from None
 
 
 def _search_text(answer: SearchOut) -> str:

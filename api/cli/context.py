@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
 
 import click
 
+from api.acquiring import Intake
+from api.curating import Bench
+from api.service import utc_now
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 from strokemap.progress import Progress
@@ -36,15 +38,22 @@ def open_setup(ctx: click.Context) -> Setup:
     return Setup(settings=settings, home=home, keys=Keys(folder=settings.keys, origin=home.origin))
 
 
+def open_bench(ctx: click.Context) -> Bench:
+    """Open the curator's bench of this installation."""
+    setup = open_setup(ctx)
+    return Bench(home=setup.home, store_url=setup.settings.map_store_url())
+
+
+def open_intake(ctx: click.Context) -> Intake:
+    """Open the door for extracts of this installation."""
+    setup = open_setup(ctx)
+    return Intake(home=setup.home, keys=setup.keys, store_url=setup.settings.history_store_url(), now=utc_now)
+
+
 def read_settings(ctx: click.Context) -> Settings:
     """Read the settings with the global options of this call."""
     options: dict[str, Path | None] = ctx.find_root().obj
     return load_settings(config=options["config"], home=options["home"])
-
-
-def now() -> datetime:
-    """Give the present time; the one clock of the command line."""
-    return datetime.now(UTC)
 
 
 def show(document: Any, *, as_json: bool, text: str) -> None:

@@ -6,8 +6,9 @@ import getpass
 
 import click
 
-from api.cli.context import json_option, now, open_setup, show
-from api.curating import Bench
+from api.cli.context import json_option, open_bench, show
+from api.schemas import decision_out
+from api.service import utc_now
 from kg_builder.model import Decision
 
 
@@ -22,7 +23,7 @@ def curate() -> None:
 @click.pass_context
 def queue(ctx: click.Context, *, limit: int, as_json: bool) -> None:
     """List the least certain terms of the published map."""
-    items = _bench(ctx).queue(limit=limit)
+    items = open_bench(ctx).queue(limit=limit)
     document = [{"term": item.title, "relevance": item.relevance, "reasons": list(item.reasons)} for item in items]
     lines = [f"{item.relevance:.2f}  {item.title}: {'; '.join(item.reasons)}" for item in items]
     show(document, as_json=as_json, text="\n".join(lines) or "Nothing to review.")
@@ -33,9 +34,13 @@ def queue(ctx: click.Context, *, limit: int, as_json: bool) -> None:
 @click.pass_context
 def log(ctx: click.Context, *, as_json: bool) -> None:
     """List all decisions, oldest first."""
-    decisions = _bench(ctx).decisions()
+    decisions = open_bench(ctx).decisions()
     lines = [_line(decision) for decision in decisions]
-    show([_document(decision) for decision in decisions], as_json=as_json, text="\n".join(lines) or "None yet.")
+    show(
+        [decision_out(decision).model_dump() for decision in decisions],
+        as_json=as_json,
+        text="\n".join(lines) or "None yet.",
+    )
 
 
 @curate.command("undo")
@@ -116,28 +121,17 @@ def train(*, out: str | None, as_json: bool) -> None:
     show({"trained_on": model.trained_on, "report": dict(model.report)}, as_json=as_json, text=text)
 
 
-def _bench(ctx: click.Context) -> Bench:
-    setup = open_setup(ctx)
-    return Bench(home=setup.home, store_url=setup.settings.map_store_url())
-
-
 def _decide(ctx: click.Context, *, action: str, term: str, value: str, why: str, as_json: bool) -> None:
-    decision = _bench(ctx).decide(action=action, term=term, value=value, why=why, who=getpass.getuser(), now=now())
-    show(_document(decision), as_json=as_json, text=f"Recorded {_line(decision)}\nIt takes effect in the next build.")
+    decision = open_bench(ctx).decide(
+        action=action, term=term, value=value, why=why, who=getpass.getuser(), now=utc_now()
+    )
+    show(
+        decision_out(decision).model_dump(),
+        as_json=as_json,
+        text=f"Recorded {_line(decision)}\nIt takes effect in the next build.",
+    )
 
 
 def _line(decision: Decision) -> str:
     what = " ".join(part for part in (decision.action, decision.term, decision.value) if part)
     return f"{decision.number}. {what} ({decision.who}, {decision.at:%Y-%m-%d}: {decision.why})"
-
-
-def _document(decision: Decision) -> dict[str, object]:
-    return {
-        "number": decision.number,
-        "action": decision.action,
-        "term": decision.term,
-        "value": decision.value,
-        "who": decision.who,
-        "why": decision.why,
-        "at": decision.at.isoformat(),
-    }

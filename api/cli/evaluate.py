@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.context import bars, json_option, open_setup, show
-from api.curating import Bench
+from api.cli.context import bars, json_option, open_bench, open_setup, show
 
 if TYPE_CHECKING:
     from search.evaluate import RetrievalEvaluation
@@ -36,10 +35,10 @@ def evaluate_map_command(ctx: click.Context, *, topic: str, labels: Path, label:
     from kg_builder.evaluate import evaluate_map, format_map_table, map_document, read_labels
     from strokemap.topic import load_topic
 
-    setup = open_setup(ctx)
+    bench = open_bench(ctx)
     asked, table = load_topic(topic), read_labels(labels, column=label)
-    build = Bench(home=setup.home, store_url=setup.settings.map_store_url()).read(None)
-    work = setup.home.work / "crawl"
+    build = bench.read(None)
+    work = bench.home.work / "crawl"
     with bars() as progress, closing(open_source(build.made.source, work=work, progress=progress)) as source:
         found = evaluate_map(build, topic=asked, labels=table, source=source, progress=progress)
     show(map_document(found), as_json=as_json, text=format_map_table(found))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from api.acquiring import Intake
-from api.cli.context import bars, json_option, now, open_setup, show
+from api.cli.context import bars, json_option, open_intake, show
+from api.schemas import acquired_out
 from hive_queries import ask, withdraw
 from hive_queries.quarantine import quarantined
 from hive_queries.questions import questions, status
@@ -29,15 +29,8 @@ def histories() -> None:
 def sync(ctx: click.Context, *, institution: str, format_: str, strict: bool, path: Path, as_json: bool) -> None:
     """Acquire the extract at PATH; the same one again changes nothing."""
     with bars() as progress:
-        acquired = _intake(ctx).acquire(path, institution=institution, format=format_, progress=progress)
-    document = {
-        "institution": institution,
-        "batch": acquired.batch,
-        "rows": acquired.rows,
-        "patients": acquired.patients,
-        "quarantined": acquired.quarantined,
-        "already": acquired.already,
-    }
+        acquired = open_intake(ctx).acquire(path, institution=institution, format=format_, progress=progress)
+    document = acquired_out(acquired, institution=institution).model_dump()
     known = " It was here already; nothing changed." if acquired.already else ""
     text = (
         f"Batch {acquired.batch[:12]} of {institution}: {acquired.rows} rows of {acquired.patients} patients, "
@@ -54,7 +47,7 @@ def sync(ctx: click.Context, *, institution: str, format_: str, strict: bool, pa
 @click.pass_context
 def withdraw_institution(ctx: click.Context, *, name: str, as_json: bool) -> None:
     """Remove all that an institution sent, and make the profiles anew."""
-    intake = _intake(ctx)
+    intake = open_intake(ctx)
     with intake.store() as store:
         gone = withdraw(name, store=store, work=intake.home.work)
     with bars() as progress:
@@ -68,7 +61,7 @@ def withdraw_institution(ctx: click.Context, *, name: str, as_json: bool) -> Non
 def profiles(ctx: click.Context, *, as_json: bool) -> None:
     """Compute one profile a patient on the engine, for the read side."""
     with bars() as progress:
-        made = _intake(ctx).make_profiles(progress=progress)
+        made = open_intake(ctx).make_profiles(progress=progress)
     document = {"version": made.version, "patients": made.patients}
     show(document, as_json=as_json, text=f"Profiles {made.version}: {made.patients} patients.")
 
@@ -78,7 +71,7 @@ def profiles(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def show_status(ctx: click.Context, *, as_json: bool) -> None:
     """List the institutions with what they sent."""
-    intake = _intake(ctx)
+    intake = open_intake(ctx)
     with intake.store() as store:
         found = status(store, work=intake.home.work)
     rows = [
@@ -108,7 +101,7 @@ def quarantine(ctx: click.Context, *, institution: str | None, as_json: bool) ->
     """List the rows that could not be understood: file, line, field, reason; never a value."""
     rows = [
         {"institution": row.institution, "file": row.file, "line": row.line, "field": row.field, "reason": row.reason}
-        for row in quarantined(_intake(ctx).home.work, institution=institution)
+        for row in quarantined(open_intake(ctx).home.work, institution=institution)
     ]
     lines = [f"{row['institution']} {row['file']}:{row['line']} {row['field']}: {row['reason']}" for row in rows]
     show({"quarantined": len(rows), "rows": rows}, as_json=as_json, text="\n".join(lines) or "Nothing is quarantined.")
@@ -141,13 +134,8 @@ def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str,
     pairs = [param.partition("=") for param in params]
     if any(not sign for _, sign, _ in pairs):
         raise UsageError("A parameter is written name=value.", hint="As in: --param days=30.", where="--param")
-    with _intake(ctx).store() as store:
+    with open_intake(ctx).store() as store:
         answer = ask(question, params={name: value for name, _, value in pairs}, store=store)
     document_rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     lines = ["\t".join(answer.columns), *("\t".join("" if v is None else str(v) for v in row) for row in answer.rows)]
     show({"question": question, "rows": document_rows}, as_json=as_json, text="\n".join(lines))
-
-
-def _intake(ctx: click.Context) -> Intake:
-    setup = open_setup(ctx)
-    return Intake(home=setup.home, keys=setup.keys, store_url=setup.settings.history_store_url(), now=now)

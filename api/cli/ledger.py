@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from api.cli.context import json_option, now, open_setup, show
-from api.service import open_home_ledger
+from api.cli.context import json_option, open_setup, show
+from api.service import open_home_ledger, utc_now
 from ledger import Ledger, parse_receipt, verify_receipt
 from strokemap.errors import InputMissing
 from strokemap.home import replace_file
@@ -90,7 +90,7 @@ def open_(ctx: click.Context, *, index: int) -> None:
 def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None:
     """Destroy the key of entry INDEX: what was asked is gone, every proof stays true."""
     opened = _ledger(ctx)
-    entry = opened.erase(index, reason=reason, now=now(), random_bytes=secrets.token_bytes)
+    entry = opened.erase(index, reason=reason, now=utc_now(), random_bytes=secrets.token_bytes)
     opened.publish()
     show({"erased": index, "entry": entry}, as_json=as_json, text=f"Erased {index}; recorded as entry {entry}.")
 

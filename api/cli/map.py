@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from api.cli.context import bars, json_option, now, open_setup, show
-from api.curating import Bench
+from api.cli.context import bars, json_option, open_bench, show
 from api.growing import Crawl, grow
+from api.service import utc_now
 from kg_builder.model import Build
 from kg_builder.stores.base import BuildSummary
 from strokemap.topic import check_path_length, load_topic
@@ -37,11 +37,10 @@ def crawl(
     """Grow a map: from the starting terms along accepted links, up to the path length."""
     if path_length is not None:
         check_path_length(path_length, where="--path-length")
-    setup = open_setup(ctx)
     asked = Crawl(topic=load_topic(topic), source=source, path_length=path_length, max_pages=max_pages, resume=resume)
-    bench = Bench(home=setup.home, store_url=setup.settings.map_store_url())
+    bench = open_bench(ctx)
     with bars() as progress:
-        build = grow(asked, bench=bench, now=now(), progress=progress)
+        build = grow(asked, bench=bench, now=utc_now(), progress=progress)
         if publish:
             bench.publish(build.digest, progress=progress)
     document = {
@@ -71,7 +70,7 @@ def builds() -> None:
 @click.pass_context
 def list_builds(ctx: click.Context, *, as_json: bool) -> None:
     """List the builds, newest first."""
-    found = _bench(ctx).builds()
+    found = open_bench(ctx).builds()
     lines = [
         f"{build.digest[:12]}  {build.made.at:%Y-%m-%d %H:%M}  {build.topic}: {build.terms} terms, {build.links} links"
         f"{'  published' if build.published else ''}"
@@ -86,7 +85,7 @@ def list_builds(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def show_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
     """Show one build's counts, how it was made, and its terms by path length."""
-    found = _bench(ctx).read(build)
+    found = open_bench(ctx).read(build)
     levels: dict[int, int] = {}
     for term in found.terms:
         levels[term.path_length] = levels.get(term.path_length, 0) + 1
@@ -103,7 +102,7 @@ def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
     """List the terms and links that came, went or changed from build A to build B."""
     from kg_builder.build import diff_builds
 
-    bench = _bench(ctx)
+    bench = open_bench(ctx)
     found = diff_builds(bench.read(a), bench.read(b))
     document: dict[str, list[object]] = {
         "terms_added": list(found.terms_added),
@@ -123,7 +122,7 @@ def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
 def publish_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
     """Publish a build, named by the beginning of its digest."""
     with bars() as progress:
-        projection = _bench(ctx).publish(build, progress=progress)
+        projection = open_bench(ctx).publish(build, progress=progress)
     document = {"digest": projection.digest, "terms": len(projection)}
     show(document, as_json=as_json, text=f"Published {projection.digest[:12]}.")
 
@@ -134,7 +133,7 @@ def publish_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
 @click.pass_context
 def rollback(ctx: click.Context, *, topic: str | None, as_json: bool) -> None:
     """Publish what was published before."""
-    bench = _bench(ctx)
+    bench = open_bench(ctx)
     name = topic or bench.read(None).topic.name
     with bars() as progress:
         projection = bench.rollback(name, progress=progress)
@@ -152,15 +151,10 @@ def export(ctx: click.Context, *, out: Path, format_: str, build: str | None) ->
     """Write a build to OUT (for csv: a folder)."""
     from kg_builder.export import export_build
 
-    bench = _bench(ctx)
+    bench = open_bench(ctx)
     found = bench.read(build)
     export_build(found, decisions=bench.decisions(), format=format_, out=out)
     click.echo(f"Wrote {len(found.terms)} terms and {len(found.links)} links to {out}.", err=True)
-
-
-def _bench(ctx: click.Context) -> Bench:
-    setup = open_setup(ctx)
-    return Bench(home=setup.home, store_url=setup.settings.map_store_url())
 
 
 def _summary(build: BuildSummary) -> dict[str, object]:

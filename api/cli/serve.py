@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from api.access import Caller
-from api.cli.context import json_option, now, open_setup, read_settings, show
+from api.cli.context import json_option, open_setup, read_settings, show
+from api.service import utc_now
 from api.tokens import make_token
 
 
@@ -26,13 +27,13 @@ def serve(ctx: click.Context, *, host: str, port: int) -> None:
 @click.command()
 @click.option("--role", required=True, metavar="R", help="patient, clinician, curator, auditor or institution.")
 @click.option("--subject", required=True, metavar="S", help="For a patient: <institution>-<own id>.")
-@click.option("--institution", default="", metavar="I", help="Needed for clinicians and institutions.")
+@click.option("--institution", default="", metavar="I", help="A clinician's, or the institution itself.")
 @click.pass_context
 def token(ctx: click.Context, *, role: str, subject: str, institution: str) -> None:
     """Make a bearer token that lasts twelve hours."""
     setup = open_setup(ctx)
     caller = Caller(role=role, subject=subject, institution=institution)
-    click.echo(make_token(caller, key=setup.keys.secret("token"), origin=setup.home.origin, now=now()))
+    click.echo(make_token(caller, key=setup.keys.secret("token"), origin=setup.home.origin, now=utc_now()))
 
 
 @click.command()

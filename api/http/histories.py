@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, check_institution
 from api.http.depends import IntakeDep, may
-from api.schemas import AcquiredOut
+from api.schemas import AcquiredOut, acquired_out
 
 router = APIRouter(prefix="/api/v1/histories", tags=["histories"])
 
@@ -26,11 +26,4 @@ async def send_batch(
     check_institution(caller, institution)
     async with intake.received(request.stream()) as path:
         acquired = await run_in_threadpool(intake.acquire, path, institution=institution, format=format)
-    return AcquiredOut(
-        institution=institution,
-        batch=acquired.batch,
-        rows=acquired.rows,
-        patients=acquired.patients,
-        quarantined=acquired.quarantined,
-        already=acquired.already,
-    )
+    return acquired_out(acquired, institution=institution)

@@ -159,19 +159,15 @@ class DuckDBStore:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        # Neither message may quote the engine's own: it can hold a value of a row.
         try:
             yield
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
+            # The engine's own message can hold a value of a row.
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
             raise HistoryStoreUnreachable(
-                f"The history store could not do this ({type(error).__name__}).",
-                hint="Check the disk and the files of the folder; withdraw and acquire again what is damaged.",
-                where=str(self.root),
-            ) from None
-        except OSError as error:
-            raise HistoryStoreUnreachable(
-                f"The history store can't be read or written: {error.strerror}.",
-                hint="Check space and permissions of the folder, then try again: nothing is half-done.",
+                f"The history store can't be read or written ({reason}).",
+                hint="Check space, permissions and files of the folder, then try again: nothing is half-done. "
+                "Withdraw and acquire again what is damaged.",
                 where=str(self.root),
             ) from None
 

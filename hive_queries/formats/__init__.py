@@ -24,25 +24,27 @@ class Format:
     read: Callable[[Extract], Iterator[Reading]]
 
 
-_FORMATS = (
-    Format(name="ist", suffix=".csv", folder=False, file=True, read=ist.read),
-    Format(name="synthea", suffix=".csv", folder=True, file=False, read=synthea.read),
-    Format(name="fhir", suffix=".ndjson", folder=True, file=True, read=fhir.read),
-)
+_FORMATS = {
+    item.name: item
+    for item in (
+        Format(name="ist", suffix=".csv", folder=False, file=True, read=ist.read),
+        Format(name="synthea", suffix=".csv", folder=True, file=False, read=synthea.read),
+        Format(name="fhir", suffix=".ndjson", folder=True, file=True, read=fhir.read),
+    )
+}
 
 
 def format_names() -> tuple[str, ...]:
     """Give the names of all formats."""
-    return tuple(item.name for item in _FORMATS)
+    return tuple(_FORMATS)
 
 
 def find_format(name: str) -> Format:
     """Give the format of that name. Errors: UsageError."""
-    for item in _FORMATS:
-        if item.name == name:
-            return item
-    raise UsageError(
-        "There is no acquisition format of that name.",
-        hint=f"Give one of: {', '.join(format_names())}.",
-        where="format",
-    )
+    if name not in _FORMATS:
+        raise UsageError(
+            "There is no acquisition format of that name.",
+            hint=f"Give one of: {', '.join(_FORMATS)}.",
+            where="format",
+        )
+    return _FORMATS[name]

@@ -7,12 +7,13 @@ Names, addresses, narrative and free-text values are never read into a row. A re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from hive_queries.extracts import Extract
 from hive_queries.rows import (
+    LARGEST,
     BadRow,
     Event,
     LeftOut,
@@ -28,6 +29,9 @@ from hive_queries.rows import (
 )
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+_Value: TypeAlias = tuple[str | None, float | None, str]
+"""A value as it came, as a number, and the number's unit. Without one, the code itself is what was said."""
+_NO_VALUE: _Value = (None, None, "")
 
 _SYSTEMS = {
     "http://snomed.info/sct": "snomed",
@@ -38,10 +42,9 @@ _SYSTEMS = {
 }
 _SEXES = {"female": "F", "male": "M", "other": "", "unknown": "", "": ""}
 _VOID = {"entered-in-error", "refuted", "not-done", "cancelled"}
-_LARGEST = 1e15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """Where a kind of resource keeps its code and its date. The first date that is there counts."""
 
@@ -52,25 +55,16 @@ class _Kind:
 
 
 _KINDS = {
-    "Condition": _Kind(
-        table="conditions",
-        kind="condition",
-        code="code",
-        dates=("onsetDateTime", "onsetPeriod.start", "recordedDate"),
-    ),
+    "Condition": _Kind("conditions", "condition", "code", ("onsetDateTime", "onsetPeriod.start", "recordedDate")),
     "Observation": _Kind(
-        table="observations",
-        kind="observation",
-        code="code",
-        dates=("effectiveDateTime", "effectivePeriod.start", "effectiveInstant", "issued"),
+        "observations",
+        "observation",
+        "code",
+        ("effectiveDateTime", "effectivePeriod.start", "effectiveInstant", "issued"),
     ),
-    "MedicationRequest": _Kind(
-        table="medications", kind="medication", code="medicationCodeableConcept", dates=("authoredOn",)
-    ),
-    "Encounter": _Kind(table="encounters", kind="encounter", code="type", dates=("period.start",)),
-    "Procedure": _Kind(
-        table="procedures", kind="procedure", code="code", dates=("performedDateTime", "performedPeriod.start")
-    ),
+    "MedicationRequest": _Kind("medications", "medication", "medicationCodeableConcept", ("authoredOn",)),
+    "Encounter": _Kind("encounters", "encounter", "type", ("period.start",)),
+    "Procedure": _Kind("procedures", "procedure", "code", ("performedDateTime", "performedPeriod.start")),
 }
 
 
@@ -90,7 +84,7 @@ def _resource(text: str) -> Reading:
     try:
         resource = json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreadable("", "not JSON") from None
+        raise Unreadable("resource", "not JSON") from None
     kind = _text(resource, "resourceType")
     if not kind:
         raise Unreadable("resourceType", "not a FHIR resource")
@@ -110,13 +104,12 @@ def _patient(resource: Json) -> Taken:
     died_on, precision = date_of(_text(resource, "deceasedDateTime"), name="Patient.deceasedDateTime")
     dead = died_on is not None or _get(resource, "deceasedBoolean") is True
     person = Person(
-        own_id=own_id,
         sex=_SEXES[sex],
         birth_year=born.year if born else None,
         died_on=died_on,
         died_precision=precision if dead else "",
     )
-    return Taken(natural_key=("Patient", own_id), people=(person,))
+    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person)
 
 
 def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
@@ -127,11 +120,10 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
     encounter = resource_id if kind.kind == "encounter" else _reference(_text(resource, "encounter.reference"))
     void = {_text(resource, "status"), _text(resource, "verificationStatus.coding.code")} & _VOID
 
-    def event(part: Json, *, column: str, value: str | None, quantity: float | None, unit: str) -> Iterator[Event]:
-        for system, code, display in _codings(part, name=column):
-            yield Event(
+    def events(said: Iterable[tuple[Json, str, _Value]]) -> tuple[Event, ...]:
+        return tuple(
+            Event(
                 table=kind.table,
-                own_id=own_id,
                 kind=kind.kind,
                 system=system,
                 code=code,
@@ -145,52 +137,57 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
                 unit=unit,
                 status="void" if void else "",
             )
+            for concept, column, (value, quantity, unit) in said
+            for system, code, display in _codings(concept, name=column)
+        )
 
-    def events() -> Iterator[Event]:
-        if kind.kind != "observation":
-            column, concept = _concept(resource, name=name, kind=kind)
-            yield from event(concept, column=column, value=None, quantity=None, unit="")
-            return
-        parts = [(resource, "Observation"), *((c, "Observation.component") for c in _list(resource, "component"))]
-        for part, path in parts:
-            value, quantity, unit = _value(part, name=path)
-            column = f"{path}.value" if value is not None else f"{path}.code"
-            if value is not None or (part is resource and len(parts) == 1):
-                yield from event(_get(part, "code"), column=column, value=value, quantity=quantity, unit=unit)
-
-    found = (
-        tuple(events()) or tuple(event({"text": "void"}, column=name, value="", quantity=None, unit=""))[: len(void)]
-    )
+    found = events(_said(resource, name=name, kind=kind))
+    if not found and void:
+        found = events([({"text": "void"}, name, ("", None, ""))])
     if not found:
         raise Unreadable(f"{name}.{kind.code}", "no code and no text")
-    return Taken(natural_key=(name, resource_id), events=found)
+    return Taken(own_id=own_id, natural_key=(name, resource_id), events=found)
 
 
-def _concept(resource: Json, *, name: str, kind: _Kind) -> tuple[str, Json]:
-    """Give where the code stands and what is there: an Encounter may have its class only, a request a reference."""
+def _said(resource: Json, *, name: str, kind: _Kind) -> Iterator[tuple[Json, str, _Value]]:
+    """Give each concept that a resource states, the field that says it, and its value."""
+    if kind.kind != "observation":
+        yield *_concept(resource, name=name, kind=kind), _NO_VALUE
+        return
+    parts = [(resource, name), *((part, f"{name}.component") for part in _list(resource, "component"))]
+    for part, path in parts:
+        value = _value(part, name=path)
+        if value != _NO_VALUE:
+            yield _get(part, "code"), f"{path}.value", value
+        elif len(parts) == 1:
+            yield _get(part, "code"), f"{path}.code", value
+
+
+def _concept(resource: Json, *, name: str, kind: _Kind) -> tuple[Json, str]:
+    """Give what is meant and where it stands: an Encounter may have its class only, a request a reference."""
     found = _get(resource, kind.code)
     if found is None and name == "Encounter":
-        return f"{name}.class", {"coding": [_get(resource, "class")]}
+        return {"coding": [_get(resource, "class")]}, f"{name}.class"
     if found is None and name == "MedicationRequest":
-        return f"{name}.medication", {"text": _get(resource, "medicationReference.display")}
-    return f"{name}.{kind.code.removesuffix('CodeableConcept')}", found
+        return {"text": _get(resource, "medicationReference.display")}, f"{name}.medication"
+    return found, f"{name}.{kind.code.removesuffix('CodeableConcept')}"
 
 
-def _value(part: Json, *, name: str) -> tuple[str | None, float | None, str]:
+def _value(part: Json, *, name: str) -> _Value:
     number = _get(part, "valueQuantity.value")
     if number is None:
         number = _get(part, "valueInteger")
     if isinstance(number, int | float) and not isinstance(number, bool):
         text = str(number)
         unit = _text(part, "valueQuantity.unit") or _text(part, "valueQuantity.code")
-        return text, number_of(text, name=f"{name}.value", least=-_LARGEST, most=_LARGEST), display_of(unit)
+        return text, number_of(text, name=f"{name}.value", least=-LARGEST, most=LARGEST), display_of(unit)
     if number is not None:
         raise Unreadable(f"{name}.valueQuantity", "not a number")
     flag = _get(part, "valueBoolean")
     if isinstance(flag, bool):
         return str(flag).lower(), None, ""
-    code = _text(part, "valueCodeableConcept.coding.code")
-    return (text_of(code, name=f"{name}.value") if code else None), None, ""
+    code = text_of(_text(part, "valueCodeableConcept.coding.code"), name=f"{name}.value")
+    return code or None, None, ""
 
 
 def _codings(concept: Json, *, name: str) -> Iterator[tuple[str, str, str]]:

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 
-from hive_queries.extracts import Extract, row_text
-from hive_queries.rows import BadRow, Event, Person, Reading, Taken, Unreadable, number_of
-from strokemap.errors import BatchMalformed
+from hive_queries.extracts import Extract
+from hive_queries.formats.table import read_table
+from hive_queries.rows import Event, Person, Reading, Taken, Unreadable, number_of, text_of
 
 _MONTHS = ("sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "pa", "lis", "gru")
 _OCTOBER = "pa"  # paź, of which exports leave pa?, paz or a replacement character
@@ -57,40 +57,25 @@ def _variables() -> tuple[_Variable, ...]:
 def read(extract: Extract) -> Iterator[Reading]:
     """Read the table; variables that it lacks give no facts. Errors: BatchMalformed where a required one is missing."""
     (file,) = extract.files
-    rows = file.rows()
-    _, header = next(rows, (1, []))
-    places = {name.strip().upper(): place for place, name in enumerate(header)}
-    for name in _REQUIRED:
-        if name not in places:
-            raise BatchMalformed(
-                f"The file is not an IST table: it has no column {name}. Nothing was taken.",
-                hint="Send the table with its header line, or name the format that the file has.",
-                where=f"{file.name}:1",
-            )
-    for number, (line, cells) in enumerate(rows, start=1):
-        try:
-            if len(cells) != len(header):
-                raise Unreadable("", f"{len(cells)} cells under a header of {len(header)}")
-            row = {name: cells[place].strip().upper() for name, place in places.items()}
-            yield _taken(row, own_id=f"{number:06d}")
-        except Unreadable as error:
-            yield BadRow(file=file.name, line=line, field=error.field, reason=error.reason, row=row_text(cells))
+    return read_table(file, format_name="ist", needed=_REQUIRED, take=_taken)
 
 
-def _taken(row: dict[str, str], *, own_id: str) -> Taken:
+def _taken(cells: dict[str, str], number: int) -> Taken:
+    row = {name: cell.strip().upper() for name, cell in cells.items()}
+    own_id = f"{number:06d}"
     onset = _month(row["RDATE"])
     known = {_AT_ONSET: onset, _AT_14_DAYS: onset + timedelta(days=14), _AT_6_MONTHS: _six_months_after(onset)}
     events = tuple(
-        _event(variable, row[variable.name], own_id=own_id, on=known[variable.known])
+        _event(variable, row[variable.name], on=known[variable.known])
         for variable in _variables()
         if row.get(variable.name)
     )
     return Taken(
-        natural_key=("ist", own_id), people=(_person(row, own_id=own_id, onset=onset, known=known),), events=events
+        own_id=own_id, natural_key=("ist", own_id), person=_person(row, onset=onset, known=known), events=events
     )
 
 
-def _person(row: dict[str, str], *, own_id: str, onset: date, known: dict[str, date]) -> Person:
+def _person(row: dict[str, str], *, onset: date, known: dict[str, date]) -> Person:
     if row["SEX"] not in ("F", "M"):
         raise Unreadable("SEX", "not F or M")
     age = number_of(row["AGE"], name="AGE", least=0, most=120)
@@ -101,8 +86,7 @@ def _person(row: dict[str, str], *, own_id: str, onset: date, known: dict[str, d
             day = row.get(days)
             died_on = onset + timedelta(number_of(day, name=days, least=0, most=2000)) if day else known[when]
     return Person(
-        own_id=own_id,
-        site=row["HOSPNUM"],
+        site=text_of(row["HOSPNUM"], name="HOSPNUM"),
         sex=row["SEX"],
         birth_year=onset.year - int(age),
         died_on=died_on,
@@ -110,7 +94,7 @@ def _person(row: dict[str, str], *, own_id: str, onset: date, known: dict[str, d
     )
 
 
-def _event(variable: _Variable, value: str, *, own_id: str, on: date) -> Event:
+def _event(variable: _Variable, value: str, *, on: date) -> Event:
     quantity = None
     if not variable.values:
         quantity = number_of(value, name=variable.name, least=0, most=variable.most)
@@ -118,7 +102,6 @@ def _event(variable: _Variable, value: str, *, own_id: str, on: date) -> Event:
         raise Unreadable(variable.name, f"not one of {', '.join(sorted(variable.values))}")
     return Event(
         table=variable.table,
-        own_id=own_id,
         kind=variable.kind,
         system="ist",
         code=variable.name,

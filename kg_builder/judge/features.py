@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from kg_builder.judge.base import Context
@@ -115,7 +114,8 @@ class _Pool:
         self.candidates = sorted({self.rows[candidate.page.title] for candidate in candidates})
         self.resolved = {name: page.title for page in reversed(self.pages) for name in page.redirects}
         self.resolved |= {title: title for title in self.titles}
-        self.words = [words(_beginning(page)) for page in self.pages]
+        texts = (" ".join(section.text for section in page.sections if section.text) for page in self.pages)
+        self.words = [words(text[:READ_CHARACTERS]) for text in texts]
         self.targets = [self._targets(page) for page in self.pages]
         self.links = self._adjacency(candidates)
 
@@ -132,7 +132,9 @@ class _Pool:
             "opening_alike": self._alike(openings),
             "names_starting": self._names_starting(),
             "links_to_starting": self._links_to_starting(),
-            "categories_alike": np.where(self._none(categories), np.nan, self._alike(categories)),
+            "categories_alike": np.where(
+                [not categories[row] for row in self.candidates], np.nan, self._alike(categories)
+            ),
             "proper_name": np.array([float(_is_proper(self.titles[row])) for row in self.candidates]),
             "years_in_opening": np.array([_share_of_years(self.words[row][:OPENING_WORDS]) for row in self.candidates]),
         }
@@ -169,9 +171,6 @@ class _Pool:
             for begin, end in itertools.pairwise(received.indptr)
         ]
 
-    def _none(self, bags: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
-        return np.array([not bags[row] for row in self.candidates], dtype=np.bool_)
-
     def _yardstick(self, values: Floats, own: Floats) -> float:
         """Give what counts as 1: the starting pages' own mean; with a single one, that of the best tenth judged."""
         if len(self.starting) > 1:
@@ -203,10 +202,7 @@ class _Pool:
 
     def _names_starting(self) -> Floats:
         """Weigh how often a page names the starting terms (itself left out) against its length."""
-        keys = [
-            {key for name in (self.titles[row], *self.pages[row].redirects) if len(key := name_key(name)) > 3}
-            for row in self.starting
-        ]
+        keys = [{key for name in self.pages[row].names if len(key := name_key(name)) > 3} for row in self.starting]
 
         def spoken_of(row: int) -> float:
             text = " " + " ".join(map(singular, self.words[row])) + " "
@@ -236,11 +232,6 @@ class _Pool:
         for _ in range(WALK_STEPS):
             visits = (1 - WALK_ON) * begin + WALK_ON * (steps.T @ visits)
         return visits
-
-
-def _beginning(page: Page) -> str:
-    text = " ".join(section.text for section in page.sections if section.text)
-    return text[:READ_CHARACTERS]
 
 
 def _category_words(page: Page) -> list[str]:

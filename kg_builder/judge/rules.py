@@ -45,17 +45,12 @@ class VocabularyJudge:
         """Accept with score 1 or reject with score 0; the reason names the word found."""
         vocabulary = vocabulary_of(context.starting, terms=(*context.topic.starting_terms, *self._given))
         by_title = {candidate.page.title: candidate.page for candidate in candidates}
-        return [_judgement(title, found=find_in(names_of(by_title[title]), vocabulary)) for title in sorted(by_title)]
-
-
-def names_of(page: Page) -> tuple[str, ...]:
-    """Give title and other names of a page."""
-    return (page.title, *page.redirects)
+        return [_judgement(title, found=find_in(by_title[title].names, vocabulary)) for title in sorted(by_title)]
 
 
 def vocabulary_of(starting: Iterable[Page], *, terms: Iterable[str]) -> frozenset[str]:
     """Give the keys of all names that make up the vocabulary."""
-    names = [name for page in starting for name in names_of(page)]
+    names = [name for page in starting for name in page.names]
     return frozenset(key for name in (*names, *terms) if (key := name_key(name)))
 
 

@@ -24,9 +24,11 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from kg_builder.judge.base import Context
 from kg_builder.judge.features import FEATURES, measure
-from kg_builder.model import Candidate, Evidence, Page
+from kg_builder.judge.vectors import Floats
+from kg_builder.lines import read_lines
+from kg_builder.model import Candidate, Evidence, Page, titles_by_name
 from kg_builder.wikitext import parse_page
-from strokemap.errors import InputMissing, JudgeMalformed
+from strokemap.errors import JudgeMalformed
 from strokemap.model import LinearModel
 from strokemap.topic import Topic
 
@@ -40,8 +42,6 @@ BELIEVED_BY_HALF = frozenset(
 """Short written pages keep to their subject, or to lives and dates, more strictly than real ones do."""
 PATH_LENGTH = 2
 PLACES = 6
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +75,15 @@ def train_judge(examples_path: Path | None = None, *, extra: Sequence[Example] =
     for topic in sorted(set(table.topics)):
         rest, tested = table.topics != topic, table.topics == topic
         fitted = _fit(table.values[rest], table.near[rest], trained_on="", report={})
-        held_out[tested] = [
-            fitted.score(dict(zip(fitted.features, row, strict=True))) for row in _filled(table, tested, fitted)
-        ]
+        values = np.where(np.isnan(table.values[tested]), np.array(fitted.means), table.values[tested])
+        held_out[tested] = [fitted.score(dict(zip(fitted.features, row, strict=True))) for row in values]
     return _fit(table.values, table.near, trained_on=_digest(examples), report=_report(table, held_out))
 
 
 def read_examples(path: Path | None = None) -> tuple[Example, ...]:
     """Read the shipped examples, or those of a JSONL file. Errors: InputMissing, JudgeMalformed with file and line."""
-    try:
-        source = files("kg_builder.judge") / "examples.jsonl" if path is None else path
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputMissing(
-            f"The examples can't be read: {error.strerror or 'not readable'}.",
-            hint="Give a JSONL file with one page a line.",
-            where=str(path),
-        ) from None
-    except UnicodeDecodeError:
-        raise JudgeMalformed("The examples are not UTF-8 text.", hint="Save them as UTF-8.", where=str(path)) from None
+    source = files("kg_builder.judge") / "examples.jsonl" if path is None else path
+    lines = read_lines(source, what="examples", wanted="a JSONL file with one page a line", malformed=JudgeMalformed)
     return tuple(_read_example(line, where=f"{source.name}:{number}") for number, line in enumerate(lines, start=1))
 
 
@@ -154,15 +144,13 @@ def _levels(
     topic: str, *, pages: Mapping[str, Page], labels: Mapping[str, str]
 ) -> Iterator[tuple[list[Candidate], Context]]:
     """Give what a crawl with perfect judgements would judge, then what no near page links to."""
-    titles = {name: page.title for page in pages.values() for name in page.redirects} | {
-        title: title for title in pages
-    }
+    titles = titles_by_name(pages.values())
     starting = sorted(title for title, label in labels.items() if label == "starting")
     accepted, judged, linking = set(starting), set(starting), starting
     for path_length in range(1, PATH_LENGTH + 2):
         evidence: dict[str, list[Evidence]] = {}
         for source in linking:
-            for found in _evidence(pages[source], titles=titles):
+            for found in pages[source].evidence(titles):
                 if found.target not in judged:
                     evidence.setdefault(found.target, []).append(found)
         reached = set(evidence) if path_length <= PATH_LENGTH else set(pages) - judged
@@ -180,12 +168,6 @@ def _levels(
         judged |= reached
         linking = sorted(title for title in reached if labels[title] == "near")
         accepted |= set(linking)
-
-
-def _evidence(page: Page, *, titles: Mapping[str, str]) -> Iterator[Evidence]:
-    for mention in page.mentions:
-        if (target := titles.get(mention.target)) is not None:
-            yield Evidence(source=page.title, target=target, section=mention.section, sentence=mention.sentence)
 
 
 def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Mapping[str, float]) -> LinearModel:
@@ -210,11 +192,6 @@ def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Ma
 
 def _rounded(values: Floats) -> tuple[float, ...]:
     return tuple(round(float(value), PLACES) for value in values)
-
-
-def _filled(table: _Table, chosen: NDArray[np.bool_], model: LinearModel) -> Floats:
-    values = table.values[chosen]
-    return np.where(np.isnan(values), np.array(model.means), values)
 
 
 def _report(table: _Table, scores: Floats) -> dict[str, float]:

@@ -15,7 +15,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 from xml.parsers import expat
@@ -47,14 +47,17 @@ _NAMES = """
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class XmlExport:
     """A PageSource over one export file, plain, bz2 or gz. Any number of processes may read one index."""
 
-    def __init__(self, *, path: Path, index: sqlite3.Connection, edition: str, passes: int) -> None:
-        self._path = path
-        self._index = index
-        self._edition = edition
-        self._passes = passes
+    name: str
+    """Absolute path of the export."""
+    edition: str
+    """SHA-256 of the file's content."""
+    requests: int
+    """Passes over the file: none where its index was there."""
+    _index: sqlite3.Connection
 
     @classmethod
     def open(cls, path: Path, *, work: Path, progress: Progress) -> XmlExport:
@@ -76,46 +79,36 @@ class XmlExport:
                 where=str(target.parent),
             ) from None
         index = sqlite3.connect(f"{target.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        return cls(path=path.absolute(), index=index, edition=edition, passes=passes)
-
-    @property
-    def name(self) -> str:
-        """Absolute path of the export."""
-        return str(self._path)
+        return cls(name=str(path.absolute()), edition=edition, requests=passes, _index=index)
 
     @property
     def site(self) -> Site:
         """What the export's siteinfo says."""
-        name, address = self._index.execute("SELECT name, address FROM site").fetchone()
+        with self._undamaged():
+            name, address = self._index.execute("SELECT name, address FROM site").fetchone()
         return Site(name=name, address=address)
-
-    @property
-    def edition(self) -> str:
-        """SHA-256 of the file's content."""
-        return self._edition
-
-    @property
-    def requests(self) -> int:
-        """Passes over the file: none where its index was there."""
-        return self._passes
 
     def fetch(self, titles: Sequence[str]) -> Fetched:
         """Read pages by title, following chains of redirects; a loop leads nowhere."""
-        try:
+        with self._undamaged():
             resolved = {title: self._resolve(normalise_title(title)) for title in titles}
             found = sorted({title for title in resolved.values() if title is not None})
-            pages = tuple(self._read(title) for title in found)
-        except (sqlite3.DatabaseError, zlib.error):
-            raise SourceMalformed(
-                "The index made of the export is damaged.",
-                hint=f"Delete the files named {self._edition[:8]}… and try again: it is made anew.",
-                where="work/sources",
-            ) from None
-        return Fetched(pages=pages, resolved=resolved, failed={})
+            return Fetched(pages=tuple(map(self._read, found)), resolved=resolved, failed={})
 
     def close(self) -> None:
         """Close the index."""
         self._index.close()
+
+    @contextmanager
+    def _undamaged(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, zlib.error):
+            raise SourceMalformed(
+                "The index made of the export is damaged.",
+                hint=f"Delete the files named {self.edition[:8]}… and try again: it is made anew.",
+                where="work/sources",
+            ) from None
 
     def _read(self, title: str) -> Page:
         (body,) = self._index.execute("SELECT body FROM pages WHERE title = ?", (title,)).fetchone()
@@ -166,7 +159,7 @@ def _build_index(path: Path, *, target: Path, progress: Progress) -> None:
         index.executescript(_SCHEMA)
         index.execute("BEGIN")
         count = 0
-        reader = _Reader(path=path)
+        reader = _Reader(path)
         for rows in _batches(reader):
             index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
             count += len(rows)
@@ -187,57 +180,46 @@ _Row = tuple[str, str | None, bytes | None]
 
 def _batches(reader: _Reader) -> Iterator[list[_Row]]:
     """Give the file's pages in batches; memory stays bounded by a batch and a chunk of the file."""
-    path = reader.path
     try:
-        with _decompressed(path) as stream:
+        with _decompressed(reader) as stream:
             while chunk := stream.read(_CHUNK):
                 reader.feed(chunk)
                 if len(reader.rows) >= _ROWS:
-                    yield reader.take()
+                    yield reader.rows
+                    reader.rows = []
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise _malformed("The export is cut off or damaged", path=path, line=reader.line) from None
+        raise reader.malformed("The export is cut off or damaged") from None
     except OSError as error:
         # bz2 reports damage as an OSError without a number; a disk that fails has one.
         reason = error.strerror or "its compressed data are damaged"
-        raise _malformed(f"The export can't be read to its end: {reason}", path=path, line=reader.line) from None
-    reader.finish()
-    yield reader.take()
+        raise reader.malformed(f"The export can't be read to its end: {reason}") from None
+    reader.feed(b"", last=True)
+    yield reader.rows
 
 
-def _decompressed(path: Path) -> BinaryIO:
-    with path.open("rb") as handle:
+def _decompressed(reader: _Reader) -> BinaryIO:
+    with reader.path.open("rb") as handle:
         magic = handle.read(6)
     if magic.startswith(b"BZh"):
-        return cast(BinaryIO, bz2.open(path))
+        return cast(BinaryIO, bz2.open(reader.path))
     if magic.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.open(path))
+        return cast(BinaryIO, gzip.open(reader.path))
     if magic.startswith((b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        raise _malformed("This kind of compression can't be read", path=path, line=0)
-    return path.open("rb")
+        raise reader.malformed("This kind of compression can't be read")
+    return reader.path.open("rb")
 
 
-def _malformed(message: str, *, path: Path, line: int) -> SourceMalformed:
-    return SourceMalformed(
-        f"{message}.",
-        hint="Give a whole XML export of MediaWiki (plain, .bz2 or .gz); download it again if it was cut off.",
-        where=f"{path}:{line}" if line else str(path),
-    )
-
-
-@dataclass(slots=True)
 class _Reader:
     """The state of one pass: the element read, the page it belongs to, the rows finished."""
 
-    path: Path
-    rows: list[_Row] = field(default_factory=list)
-    site: Site = field(default_factory=Site)
-    _parser: expat.XMLParserType = field(init=False)
-    _open: list[str] = field(default_factory=list)
-    _text: list[str] = field(default_factory=list)
-    _length: int = 0
-    _page: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[_Row] = []
+        self.site = Site()
+        self._open: list[str] = []
+        self._text: list[str] = []
+        self._length = 0
+        self._page: dict[str, str] = {}
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -245,36 +227,30 @@ class _Reader:
         self._parser.CharacterDataHandler = self._characters
         self._parser.StartDoctypeDeclHandler = self._refuse_doctype
 
-    @property
-    def line(self) -> int:
-        """The line of the XML text that is being read."""
-        return self._parser.CurrentLineNumber
-
     def feed(self, chunk: bytes, *, last: bool = False) -> None:
         """Read on."""
         try:
             self._parser.Parse(chunk, last)
         except (expat.ExpatError, LookupError, ValueError) as error:
             reason = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else "unknown encoding"
-            raise _malformed(f"The export is not well-formed XML: {reason}", path=self.path, line=self.line) from None
+            raise self.malformed(f"The export is not well-formed XML: {reason}") from None
 
-    def finish(self) -> None:
-        """Say that the file has ended."""
-        self.feed(b"", last=True)
-
-    def take(self) -> list[_Row]:
-        """Give the rows finished so far, once."""
-        rows, self.rows = self.rows, []
-        return rows
+    def malformed(self, message: str) -> SourceMalformed:
+        """Give the error for what was read last."""
+        return SourceMalformed(
+            f"{message}.",
+            hint="Give a whole XML export of MediaWiki (plain, .bz2 or .gz); download it again if it was cut off.",
+            where=f"{self.path}:{self._parser.CurrentLineNumber}",
+        )
 
     def _refuse_doctype(self, *_: object) -> None:
         # Entities can blow a kilobyte up to gigabytes; MediaWiki never writes any.
-        raise _malformed("The export has a document type declaration", path=self.path, line=self.line)
+        raise self.malformed("The export has a document type declaration")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         namespace, _, name = tag.rpartition(" ")
         if not self._open and not (name == "mediawiki" and "mediawiki.org/xml/export-" in namespace):
-            raise _malformed("The file is XML, but no export of MediaWiki", path=self.path, line=self.line)
+            raise self.malformed("The file is XML, but no export of MediaWiki")
         self._open.append(name)
         self._text, self._length = [], 0
         if name == "page":
@@ -286,7 +262,7 @@ class _Reader:
         if self._open and self._open[-1] in _READ:
             self._length += len(data)
             if self._length > LARGEST_PAGE:
-                raise _malformed("A page is larger than MediaWiki allows", path=self.path, line=self.line)
+                raise self.malformed("A page is larger than MediaWiki allows")
             self._text.append(data)
 
     def _end(self, _tag: str) -> None:

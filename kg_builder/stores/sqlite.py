@@ -9,29 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from kg_builder.model import Build, Decision, Digest, PageText
+from kg_builder.model import Build, Decision, Digest, Evidence, Link, Made, PageText, Section, Term
+from kg_builder.packing import pack, rebuild, unpack
 from kg_builder.stores.base import BuildSummary, TermView
-from kg_builder.stores.rows import (
-    blob_to_sections,
-    evidence_to_json,
-    json_to_made,
-    json_to_topic,
-    made_to_json,
-    row_to_decision,
-    row_to_link,
-    row_to_summary,
-    row_to_term,
-    sections_to_blob,
-    term_to_row,
-    topic_to_json,
-)
 from strokemap.errors import BuildUnknown, FormatUnknown, MapStoreUnreachable, MapTermUnknown
 from strokemap.progress import Progress
+from strokemap.topic import Topic
 
-APPLICATION = 0x53_4D_4D_50
+APPLICATION = 0x53_4D_41_50
 """Says in the file's header that it is a map store of Strokemap."""
 KEPT = 3
 """Builds kept of each topic, besides the published one and the one that a rollback leads to."""
@@ -49,80 +40,88 @@ class SqliteMapStore:
 
     def write(self, build: Build, *, texts: Iterable[PageText], progress: Progress) -> None:
         """Store a build in one transaction, then drop the oldest builds that nobody may need."""
-        with self._transaction() as db:
+        with self._transaction("IMMEDIATE") as db:
             if db.execute("SELECT 1 FROM builds WHERE digest = ?", (build.digest,)).fetchone():
                 return
             counts = (len(build.terms), len(build.links))
-            row = (build.digest, build.topic.name, topic_to_json(build.topic), made_to_json(build.made), *counts)
+            row = (build.digest, build.topic.name, pack(build.topic), pack(build.made), *counts)
             insert = "INSERT INTO builds (digest, topic_name, topic, made, terms, links) VALUES (?, ?, ?, ?, ?, ?)"
             number = db.execute(insert, row).lastrowid
             ids = {term.title: index for index, term in enumerate(build.terms)}
-            total = len(build.terms) + len(build.links)
             db.executemany(
-                "INSERT INTO terms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                ((number, ids[term.title], *term_to_row(term)) for term in build.terms),
+                "INSERT INTO terms VALUES (?, ?, ?, ?)",
+                ((number, ids[term.title], term.title, pack(term)) for term in build.terms),
             )
-            progress("storing the build", len(build.terms), total)
+            progress("storing the build", counts[0], sum(counts))
             db.executemany(
                 "INSERT INTO links VALUES (?, ?, ?, ?)",
-                ((number, ids[link.a], ids[link.b], evidence_to_json(link.evidence)) for link in build.links),
+                ((number, ids[link.a], ids[link.b], pack(link.evidence)) for link in build.links),
             )
-            progress("storing the build", total, total)
+            progress("storing the build", sum(counts), sum(counts))
+            ours = (text for text in texts if text.title in ids)
             db.executemany(
                 "INSERT INTO texts VALUES (?, ?, ?)",
-                ((number, ids[text.title], sections_to_blob(text.sections)) for text in texts if text.title in ids),
+                ((number, ids[text.title], zlib.compress(pack(text.sections).encode(), 3)) for text in ours),
             )
             _prune(db, topic=build.topic.name)
 
     def read(self, digest: Digest) -> Build:
         """Give a build back, equal to what was written."""
-        with self._connection() as db:
+        with self._transaction() as db:
             number, topic, made = _build_row(db, digest)
-            terms = tuple(row_to_term(row[1:]) for row in db.execute(_TERMS + " ORDER BY id", (number,)))
+            rows = db.execute("SELECT term FROM terms WHERE build = ? ORDER BY id", (number,))
+            terms = tuple(unpack(Term, term) for (term,) in rows)
             links = db.execute("SELECT a, b, evidence FROM links WHERE build = ? ORDER BY a, b", (number,))
             return Build(
                 digest=digest,
-                topic=json_to_topic(topic),
+                topic=unpack(Topic, topic),
                 terms=terms,
-                links=tuple(row_to_link(terms[a].title, terms[b].title, evidence) for a, b, evidence in links),
-                made=json_to_made(made),
+                links=tuple(_link(terms[a].title, terms[b].title, evidence) for a, b, evidence in links),
+                made=unpack(Made, made),
             )
 
     def texts(self, digest: Digest) -> Iterator[PageText]:
         """Give the texts of a build's terms in order of title; other calls may go between."""
-        with self._connection() as db:
+        with self._transaction() as db:
             number, *_ = _build_row(db, digest)
-            query = (
-                "SELECT terms.title, texts.sections FROM texts JOIN terms USING (build, id) WHERE build = ? ORDER BY id"
-            )
+            query = "SELECT title, sections FROM texts JOIN terms USING (build, id) WHERE build = ? ORDER BY id"
             for title, blob in db.execute(query, (number,)):
-                yield PageText(title=title, sections=blob_to_sections(blob))
+                sections = unpack(tuple[Section, ...], zlib.decompress(blob).decode())
+                yield PageText(title=title, sections=sections)
 
     def builds(self) -> tuple[BuildSummary, ...]:
         """List the builds, newest first."""
-        with self._connection() as db:
+        with self._transaction() as db:
             published = {digest for (digest,) in db.execute(_PUBLISHED)}
             query = "SELECT digest, topic_name, terms, links, made FROM builds ORDER BY number DESC"
-            return tuple(row_to_summary(row, published=row[0] in published) for row in db.execute(query))
+            return tuple(
+                BuildSummary(
+                    digest=digest,
+                    topic=topic,
+                    terms=terms,
+                    links=links,
+                    made=unpack(Made, made),
+                    published=digest in published,
+                )
+                for digest, topic, terms, links, made in db.execute(query)
+            )
 
     def publish(self, digest: Digest) -> None:
         """Make this build its topic's published one; the published one again changes nothing."""
-        with self._transaction() as db:
-            number, *_ = _build_row(db, digest)
-            (topic,) = db.execute("SELECT topic_name FROM builds WHERE number = ?", (number,)).fetchone()
-            current = _published(db, topic)
-            if not current or current[0] != digest:
+        with self._transaction("IMMEDIATE") as db:
+            number, packed, _ = _build_row(db, digest)
+            topic = unpack(Topic, packed).name
+            if _published(db, topic)[:1] != [digest]:
                 db.execute("INSERT INTO publications (topic_name, build) VALUES (?, ?)", (topic, number))
 
     def published(self, topic: str) -> Digest | None:
         """Give a topic's published build."""
-        with self._connection() as db:
-            stack = _published(db, topic)
-        return stack[0] if stack else None
+        with self._transaction() as db:
+            return next(iter(_published(db, topic)), None)
 
     def rollback(self, topic: str) -> Digest:
         """Take the last publication back, so that the one before holds again."""
-        with self._transaction() as db:
+        with self._transaction("IMMEDIATE") as db:
             stack = _published(db, topic)
             if len(stack) < 2:
                 raise BuildUnknown(
@@ -139,21 +138,22 @@ class SqliteMapStore:
     def decide(self, decision: Decision) -> Decision:
         """Append a decision and give it back with its number."""
         row = (decision.action, decision.term, decision.value, decision.who, decision.why, decision.at.isoformat())
-        with self._transaction() as db:
+        with self._transaction("IMMEDIATE") as db:
             insert = "INSERT INTO decisions (action, term, value, who, why, at) VALUES (?, ?, ?, ?, ?, ?)"
-            return row_to_decision((db.execute(insert, row).lastrowid, *row))
+            return replace(decision, number=db.execute(insert, row).lastrowid or 0)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Give all decisions, oldest first."""
-        with self._connection() as db:
+        with self._transaction() as db:
             query = "SELECT number, action, term, value, who, why, at FROM decisions ORDER BY number"
-            return tuple(row_to_decision(row) for row in db.execute(query))
+            return tuple(rebuild(Decision, row) for row in db.execute(query))
 
     def term(self, digest: Digest, title: str) -> TermView:
         """Look one term up with its links."""
-        with self._connection() as db:
+        with self._transaction() as db:
             number, *_ = _build_row(db, digest)
-            row = db.execute(_TERMS + " AND title = ?", (number, title)).fetchone()
+            query = "SELECT id, term FROM terms WHERE build = ? AND title = ?"
+            row = db.execute(query, (number, title)).fetchone()
             if row is None:
                 raise MapTermUnknown(
                     f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
@@ -164,8 +164,8 @@ class SqliteMapStore:
                 JOIN terms AS b ON b.build = links.build AND b.id = links.b
                 WHERE links.build = :build AND (links.a = :term OR links.b = :term) ORDER BY links.a, links.b
             """
-            links = tuple(row_to_link(*found) for found in db.execute(query, {"build": number, "term": row[0]}))
-            return TermView(term=row_to_term(row[1:]), links=links)
+            links = tuple(_link(*found) for found in db.execute(query, {"build": number, "term": row[0]}))
+            return TermView(term=unpack(Term, row[1]), links=links)
 
     def close(self) -> None:
         """Nothing is held open between calls."""
@@ -188,17 +188,14 @@ class SqliteMapStore:
             ) from None
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, kind: Literal["DEFERRED", "IMMEDIATE"] = "DEFERRED") -> Iterator[sqlite3.Connection]:
+        """Read or, ``IMMEDIATE``, write: what is read in one transaction is of one moment."""
         with self._connection() as db:
-            db.execute("BEGIN IMMEDIATE")
+            db.execute(f"BEGIN {kind}")
             with db:
                 yield db
 
 
-_TERMS = """
-    SELECT id, title, other_names, path_length, relevance, reasons, codes, summary, content_hash FROM terms
-    WHERE build = ?
-"""
 # The stack of each topic: a publication puts one on top, a rollback takes it off.
 _PUBLISHED = """
     SELECT builds.digest FROM builds JOIN publications ON publications.build = builds.number
@@ -213,6 +210,10 @@ def _build_row(db: sqlite3.Connection, digest: Digest) -> tuple[int, str, str]:
             "The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest
         )
     return int(row[0]), str(row[1]), str(row[2])
+
+
+def _link(a: str, b: str, evidence: str) -> Link:
+    return Link(a=a, b=b, evidence=unpack(tuple[Evidence, ...], evidence))
 
 
 def _published(db: sqlite3.Connection, topic: str) -> list[Digest]:
@@ -238,11 +239,14 @@ def _prune(db: sqlite3.Connection, *, topic: str) -> None:
 
 def _migrate(db: sqlite3.Connection, *, path: Path) -> None:
     """Bring the file to the newest format: each step and the note that it was done commit together."""
-    (application,), (format_,) = (
-        db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
-    )
-    ours = application == APPLICATION or (application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone())
-    if not ours or format_ > len(_STEPS):
+    # In one transaction, for another process may be making the file at this moment.
+    db.execute("BEGIN")
+    with db:
+        (application,), (format_,), (tables,) = (
+            db.execute(query).fetchone()
+            for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
+    if (application != APPLICATION and (application or tables)) or format_ > len(_STEPS):
         raise FormatUnknown(
             "This file is no map store of this version of Strokemap.",
             hint=f"This version knows formats up to {len(_STEPS)}: use a newer one, or another file.",
@@ -269,8 +273,7 @@ _STEP_1 = (
     """
     CREATE TABLE terms (
         build INTEGER NOT NULL REFERENCES builds ON DELETE CASCADE, id INTEGER NOT NULL, title TEXT NOT NULL,
-        other_names TEXT NOT NULL, path_length INTEGER NOT NULL, relevance REAL NOT NULL, reasons TEXT NOT NULL,
-        codes TEXT NOT NULL, summary TEXT NOT NULL, content_hash TEXT NOT NULL,
+        term TEXT NOT NULL,
         PRIMARY KEY (build, id), UNIQUE (build, title)
     ) WITHOUT ROWID
     """,

@@ -98,7 +98,7 @@ HOSTILE = [
     ["ledger", "open", "99"],
     ["ledger", "erase", "99", "--reason", "request"],
     ["token", "--role", "king", "--subject", "x"],
-    ["token", "--role", "clinician", "--subject", "x"],
+    ["token", "--role", "institution", "--subject", "x"],
     ["serve", "--port", "99999"],
     ["serve"],
     ["--config", "{}/missing.toml", "config"],

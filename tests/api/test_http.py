@@ -74,6 +74,11 @@ def test_large_request_is_refused(web: TestClient, token: Callable) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "input.too_large")
 
 
+def test_request_of_unknown_length_is_refused(web: TestClient, token: Callable) -> None:
+    answer = web.post("/api/v1/search", content=iter([b"{}"]), headers=token("clinician"))
+    assert (answer.status_code, answer.json()["code"]) == (413, "input.too_large")
+
+
 def test_not_json_is_a_problem(web: TestClient, token: Callable) -> None:
     for content in (b"{", b"\xff\xfe"):
         answer = web.post(

@@ -46,7 +46,7 @@ def test_ist_row_number_is_the_id_and_the_month_is_all_that_is_known(ist_file: W
     first, second = read(ist_file({}, {"RDATE": "lis-95", "RDEF4": "Y"}), "ist")
     assert isinstance(first, Taken)
     assert isinstance(second, Taken)
-    assert [first.people[0].own_id, second.people[0].own_id] == ["000001", "000002"]
+    assert [first.own_id, second.own_id] == ["000001", "000002"]
     deficit = events([second])["RDEF4"]
     assert (deficit.source_column, deficit.source_value, deficit.kind) == ("RDEF4", "Y", "deficit")
     assert (deficit.on, deficit.precision) == (date(1995, 11, 1), "month")
@@ -75,7 +75,10 @@ def test_ist_death_is_dated_by_its_day_or_by_the_follow_up(ist_file: Writer) -> 
     rows = read(
         ist_file({"DDEAD": "Y", "DDEADD": "3", "FDEAD": "Y", "FDEADD": "3"}, {"FDEAD": "Y", "FDEADD": ""}), "ist"
     )
-    assert [item.people[0].died_on for item in rows if isinstance(item, Taken)] == [date(1991, 1, 4), date(1991, 7, 1)]
+    assert [item.person.died_on for item in rows if isinstance(item, Taken) and item.person] == [
+        date(1991, 1, 4),
+        date(1991, 7, 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,19 @@ def test_ist_row_with_an_impossible_cell_is_bad_and_its_reason_does_not_repeat_i
 def test_ist_row_with_missing_cells_is_bad(ist_file: Writer) -> None:
     path = ist_file({})
     path.write_text(path.read_text() + "1,F,70\n")
-    assert bad(read(path, "ist")) == [(3, "")]
+    assert bad(read(path, "ist")) == [(3, "RATRIAL")]
+
+
+def test_row_with_another_number_of_cells_names_the_column_where_they_part(tmp_path: Path) -> None:
+    path = tmp_path / "river"
+    path.mkdir()
+    (path / "patients.csv").write_text("Id,BIRTHDATE,GENDER\np1,1950\np2,1950,F,x,y\np3\np4,1950,F\n")
+    readings = read(path, "synthea")
+    assert bad(readings) == [(2, "GENDER"), (3, "GENDER"), (4, "BIRTHDATE")]
+    (path / "patients.csv").write_text("Id,BIRTHDATE,GENDER,\x1b[2J\np1,1950,F\n")
+    assert bad(read(path, "synthea")) == [(2, "[2J")]
+    (path / "patients.csv").write_text("Id,BIRTHDATE,GENDER,\np1,1950,F\n")
+    assert bad(read(path, "synthea")) == [(2, "column 4")]
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "<html>\n", "\x00\x01\n", '{"resourceType":"Patient"}\n'])
@@ -163,10 +178,13 @@ CONDITION = {
 
 
 def test_fhir_fact_keeps_field_code_and_partial_date(ndjson: Writer) -> None:
-    found = events(read(ndjson(CONDITION), "fhir"))
+    (condition,) = read(ndjson(CONDITION), "fhir")
+    assert isinstance(condition, Taken)
+    assert condition.own_id == "p1"
+    found = events([condition])
     infarct = found["I63.9"]
     assert (infarct.source_column, infarct.source_value, infarct.system) == ("Condition.code", "I63.9", "icd10")
-    assert (infarct.on, infarct.precision, infarct.own_id) == (date(2025, 12, 1), "month", "p1")
+    assert (infarct.on, infarct.precision) == (date(2025, 12, 1), "month")
     assert found["432504007"].system == "snomed"
 
 
@@ -183,9 +201,11 @@ def test_fhir_panel_gives_one_fact_a_component(ndjson: Writer) -> None:
         "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}]},
         "component": [part("8480-6", 144), part("8462-4", 86)],
     }
-    found = events(read(ndjson(panel), "fhir"))
+    (taken,) = read(ndjson(panel), "fhir")
+    assert isinstance(taken, Taken)
+    assert taken.own_id == "p1"
+    found = events([taken])
     assert {code: event.quantity for code, event in found.items()} == {"8480-6": 144.0, "8462-4": 86.0}
-    assert found["8480-6"].own_id == "p1"
 
 
 def test_fhir_resource_taken_back_becomes_void(ndjson: Writer) -> None:
@@ -203,6 +223,7 @@ def test_fhir_unknown_kinds_are_left_out_and_broken_lines_are_bad(ndjson: Writer
     readings = read(path, "fhir")
     assert [item.what for item in readings if isinstance(item, LeftOut)] == ["Organization"]
     assert [line for line, _ in bad(readings)] == [3, 4, 5, 6, 7, 8]
+    assert all(field for _, field in bad(readings))
 
 
 JSON = st.recursive(

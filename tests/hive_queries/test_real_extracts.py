@@ -33,7 +33,9 @@ def test_all_patients_of_three_institutions_load_and_have_a_profile(
     # All 375 rows of this vintage's medications lack the cell DISPENSES that its header has.
     assert (b.rows, b.patients, b.quarantined) == (1000 + 48144 + 182242 + 512, 1000, 375)
     bad = list(quarantined(tmp_path / "work"))
-    assert {(row.file, row.reason) for row in bad} == {("medications.csv", "8 cells under a header of 9")}
+    assert {(row.file, row.field, row.reason) for row in bad} == {
+        ("medications.csv", "REASONDESCRIPTION", "8 cells under a header of 9")
+    }
     assert [row.line for row in bad] == list(range(2, 377))
     assert take(patients / "ist.csv.gz", "ist", institution="ist").already
     assert {item.institution: item.patients for item in status(store, work=tmp_path / "work")} == {

@@ -184,6 +184,12 @@ def test_labels_are_read_by_column_and_empty_ones_left_out(tmp_path: Path) -> No
     assert read_labels(path, column="medical").belongs == {"Rope": True, "Knot": False, "Hemp": True, "Short": True}
 
 
+def test_a_title_may_hold_what_ends_a_line_in_unicode_only(tmp_path: Path) -> None:
+    path = tmp_path / "labels.tsv"
+    path.write_bytes("title\tnear\r\nRope\u2028ladder\t1\r\nKnot\x85s\t0\r\n".encode())
+    assert read_labels(path, column="near").belongs == {"Rope\u2028ladder": True, "Knot\x85s": False}
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

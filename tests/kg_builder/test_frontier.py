@@ -112,6 +112,13 @@ def test_frontier_of_another_format_is_made_anew(frontier: Frontier, tmp_path: P
     again.close()
 
 
+def test_frontier_that_cannot_be_cleared_is_told(frontier: Frontier, tmp_path: Path) -> None:
+    (tmp_path / "crawl" / "frontier.sqlite").unlink()
+    (tmp_path / "crawl" / "frontier.sqlite").mkdir()
+    with pytest.raises(HomeUnwritable):
+        frontier.clear()
+
+
 def test_damaged_frontier_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "crawl").mkdir()
     (tmp_path / "crawl" / "frontier.sqlite").write_bytes(b"no database at all" * 100)

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg_builder.columns import hash_key, read_array, read_lists, read_strings, write_array, write_lists, write_strings
+from kg_builder.columns import (
+    WeightedRows,
+    hash_key,
+    read_array,
+    read_lists,
+    read_strings,
+    write_array,
+    write_lists,
+    write_strings,
+)
 from kg_builder.model import Build, PageText
 from kg_builder.pagerank import CHANGE, DAMPING, KEPT, LEAST, vectors
 from kg_builder.projection import Projection, TermId, make_projection, published_projection
@@ -150,7 +159,7 @@ def test_vectors_equal_a_plain_power_iteration_over_the_whole_graph(seed: int) -
     weights[3, :] = weights[:, 3] = 0
     rows, columns = np.nonzero(weights)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))])
-    made = vectors(offsets, columns.astype(np.int32), weights[rows, columns], progress=silent)
+    made = vectors(WeightedRows(offsets, columns.astype(np.int32), weights[rows, columns]), progress=silent)
     for start, exact in enumerate(power_iteration(weights.astype(np.float64))):
         row = slice(made.offsets[start], made.offsets[start + 1])
         terms, entries = made.terms[row], made.weights[row]
@@ -290,6 +299,15 @@ def test_writing_cut_off_leaves_nothing(tiny_build: Build, tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         make_projection(tiny_build, texts=(texts() for _ in range(1)), folder=tmp_path / "projections" / "cut")
     assert list((tmp_path / "projections").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_cleared_by_the_next(tiny_build: Build, tmp_path: Path) -> None:
+    left = tmp_path / "projections" / ".making"
+    left.mkdir(parents=True)
+    (left / "titles.utf8").write_text("half")
+    (tmp_path / "projections" / ".making.old").mkdir()
+    make_projection(tiny_build, texts=(), folder=tmp_path / "projections" / "whole")
+    assert [path.name for path in (tmp_path / "projections").iterdir()] == ["whole"]
 
 
 def test_a_folder_that_cannot_be_written_is_a_known_error(tiny_build: Build, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 import ledger as room
 from ledger import Entry, Ledger, Trust, open_ledger, parse_receipt, verify_log, verify_receipt
 from ledger.entry import parse_leaf
-from ledger.log import erase
 from strokemap.errors import (
     CheckpointMissing,
     EntryErased,
@@ -53,8 +52,9 @@ def test_an_entry_goes_all_the_way(
     receipt = parse_receipt(ledger.receipt(index).text.encode())
     verify_receipt(receipt, leaf=receipt.leaf, trust=Trust.of(ledger.status().vkey))
     leaf = parse_leaf(receipt.leaf, where="receipt")
-    assert (leaf.kind, leaf.institution, leaf.role, leaf.actor) == ("search", "north", "clinician", entry.actor)
-    assert (leaf.time, leaf.digests) == ("2026-11-23T12:30:05Z", (("build", "b1"), ("index", "i1")))
+    asked = leaf.entry
+    assert (asked.kind, asked.institution, asked.role, asked.actor) == ("search", "north", "clinician", entry.actor)
+    assert (leaf.time, asked.digests) == ("2026-11-23T12:30:05Z", (("build", "b1"), ("index", "i1")))
     assert ledger.verify().size == ledger.status().size == ledger.status().published == 1
     assert ledger.status().root == ledger.verify().root
 
@@ -93,7 +93,7 @@ def test_an_erased_entry_keeps_its_proof_and_the_log_says_that_it_was_erased(
     for receipt in (before, ledger.receipt(1)):
         assert verify_receipt(receipt, leaf=before.leaf, trust=ledger.trust).index == 1
     leaf = parse_leaf(ledger.receipt(erasure).leaf, where="receipt")
-    assert (leaf.kind, leaf.erases) == ("erasure", 1)
+    assert (leaf.entry.kind, leaf.entry.erases) == ("erasure", 1)
     assert json.loads(ledger.open(erasure)) == {"erases": 1, "reason": "asked for by the patient"}
     assert ledger.open(0) == ledger.open(2)
     assert ledger.verify().size == 4
@@ -103,9 +103,14 @@ def test_an_erasure_cut_short_before_the_log_heard_of_it_is_finished_by_erasing_
     ledger: Ledger, record: Callable[[int], None], now: datetime, random_bytes: Callable[[int], bytes]
 ) -> None:
     record(1)
-    bad = Entry(kind="No kind", institution="north", role="clinician", actor="")
-    with pytest.raises(EntryInvalid):
-        erase(room.Index(0), vault=ledger.vault, log=ledger.log, by=bad, now=now, random_bytes=random_bytes)
+    path = ledger.log.folder / "log"
+    ledger.publish()
+    path.rename(path.with_name("unreachable"))
+    path.mkdir()
+    with pytest.raises(LedgerUnwritable):
+        ledger.erase(0, reason="asked for by the patient", now=now, random_bytes=random_bytes)
+    path.rmdir()
+    path.with_name("unreachable").rename(path)
     with pytest.raises(EntryErased):
         ledger.open(0)
     assert ledger.erase(0, reason="again", now=now, random_bytes=random_bytes) == 1
@@ -151,6 +156,15 @@ def test_what_a_killed_writer_left_behind_does_not_fail_verification(
         verify_log(ledger.log.folder, trust=ledger.trust)
     assert ledger.verify().size == 2
     assert path.read_bytes() == whole
+
+
+def test_verifying_a_log_that_is_missing_does_not_make_another(ledger: Ledger, record: Callable[[int], None]) -> None:
+    record(1)
+    ledger.publish()
+    (ledger.log.folder / "log").unlink()
+    with pytest.raises(LogDamaged):
+        ledger.verify()
+    assert not (ledger.log.folder / "log").exists()
 
 
 def test_other_keys_do_not_open_the_ledger(ledger: Ledger, arguments: dict[str, object]) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.tiles import Edge, Tile, Tiles, expected_tiles, parse_tile_path
-from ledger.tree import Index, Size, check_inclusion, leaf_hash, prove_inclusion
+from ledger.tiles import Tile, Tiles, expected_tiles, pack_bundles, parse_tile_path
+from ledger.tree import Index, Size, check_inclusion, hash_leaves, leaf_hash, prove_inclusion, tree_root
 from strokemap.errors import TileDamaged
 
 TILES = st.builds(Tile, level=st.none() | st.integers(0, 63), number=st.integers(0, 10**10), width=st.integers(1, 256))
@@ -44,55 +44,56 @@ def test_a_file_that_is_no_tile_is_refused(path: str) -> None:
         parse_tile_path(path)
 
 
-def store(edge: Edge, leaves: list[bytes], tiles: Tiles) -> None:
-    for leaf in leaves:
-        for tile, data in edge.append(leaf):
-            tiles.write(tile, data)
-    for tile, data in edge.partial():
+def store(tiles: Tiles, leaves: list[bytes], *, size: int = 0) -> None:
+    entries = [*tiles.loose_entries(size), *leaves]
+    for tile, data in [*pack_bundles(entries, first=size // 256), *tiles.grow(hash_leaves(leaves), size=size)]:
         tiles.write(tile, data)
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 600])
-def test_an_edge_read_back_from_its_tiles_goes_on_as_if_it_had_never_stopped(tmp_path: Path, size: int) -> None:
+def test_tiles_go_on_from_where_they_stopped_as_if_they_had_never_stopped(tmp_path: Path, size: int) -> None:
     leaves = [b"leaf %d" % i for i in range(size + 300)]
-    unbroken = Edge()
-    for leaf in leaves:
-        unbroken.append(leaf)
-    tiles = Tiles(folder=tmp_path)
-    store(Edge(), leaves[:size], tiles)
-    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
-        tile.path for tile in expected_tiles(size)
-    }
-    edge = Edge.load(tiles, size=size)
-    store(edge, leaves[size:], tiles)
-    assert edge == unbroken
-    root = edge.root()
+    at_once, tiles = Tiles(folder=tmp_path / "at once"), Tiles(folder=tmp_path / "twice")
+    store(at_once, leaves)
+    store(tiles, leaves[:size])
+    first = files(tiles.folder)
+    assert first.keys() == {tile.path for tile in expected_tiles(size)}
+    store(tiles, leaves[size:], size=size)
+    assert files(tiles.folder) == first | files(at_once.folder)
+    count = Size(size + 300)
+    made = tiles.grow(hash_leaves(leaves), size=0)
+    root = tree_root(count, hashes=tiles.hashes(count))
+    assert root == tree_root(count, hashes=Tiles(folder=tmp_path / "none").hashes(count, made=made))
     for index in (0, size - 1, size, size + 299):
-        proof = prove_inclusion(Index(index), size=Size(edge.size), hashes=tiles.hashes(edge.size))
-        check_inclusion(leaf_hash(leaves[index]), index=Index(index), size=Size(edge.size), proof=proof, root=root)
-        assert tiles.entry(index, size=edge.size) == leaves[index]
+        proof = prove_inclusion(Index(index), size=count, hashes=tiles.hashes(count))
+        check_inclusion(leaf_hash(leaves[index]), index=Index(index), size=count, proof=proof, root=root)
+        assert tiles.entries(index // 256, size=count)[index % 256] == leaves[index]
 
 
 def test_partial_tiles_go_once_the_full_one_is_there_and_readers_do_not_notice(tmp_path: Path) -> None:
-    tiles, edge = Tiles(folder=tmp_path), Edge()
-    store(edge, [b"a"] * 10, tiles)
-    before = tiles.read(Tile(level=0, number=0, width=10)), tiles.read(Tile(level=None, number=0, width=10))
+    tiles = Tiles(folder=tmp_path)
+    store(tiles, [b"a"] * 10)
+    before = tiles.read(Tile(level=0, number=0, width=10)), tiles.entries(0, size=10)
     tiles.clean()
     assert (tmp_path / "tile/0/000.p/10").exists()
-    store(edge, [b"a"] * 250, tiles)
+    store(tiles, [b"a"] * 250, size=10)
     (tmp_path / "tile/0/.000.left.by.a.killed.writer").write_bytes(b"x")
     tiles.clean()
     assert not (tmp_path / "tile/0/000.p").exists()
     assert not list(tmp_path.rglob(".*"))
     assert (tmp_path / "tile/0/001.p/4").exists()
-    assert before == (tiles.read(Tile(level=0, number=0, width=10)), tiles.read(Tile(level=None, number=0, width=10)))
+    assert before == (tiles.read(Tile(level=0, number=0, width=10)), tiles.entries(0, size=10))
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00", b"\xff\xff", b"\x00\x01ab"])
 def test_a_bundle_whose_lengths_do_not_add_up_is_refused(tmp_path: Path, damage: bytes) -> None:
     tiles = Tiles(folder=tmp_path)
-    store(Edge(), [b"a"], tiles)
+    store(tiles, [b"a"])
     (tmp_path / "tile/entries/000.p/1").write_bytes(damage)
     with pytest.raises(TileDamaged) as failure:
-        tiles.entry(0, size=1)
+        tiles.entries(0, size=1)
     assert failure.value.where == "ledger/tile/entries/000.p/1"

@@ -11,10 +11,8 @@ from ledger.tree import (
     HashReader,
     Index,
     Size,
-    check_consistency,
     check_inclusion,
     leaf_hash,
-    prove_consistency,
     prove_inclusion,
     tree_root,
 )
@@ -95,26 +93,3 @@ def test_every_entry_of_every_size_is_proven_and_no_other_passes() -> None:
                     check_inclusion(leaf, **arguments)  # type: ignore[arg-type]
             with pytest.raises(ProofMismatch):
                 check_inclusion(leaf_hash(b"x"), index=Index(index), size=Size(size), proof=proof, root=root)
-
-
-def test_every_size_is_consistent_with_every_earlier_one_and_no_other_history_passes() -> None:
-    leaves = leaves_of(40)
-    roots = [Hash(naive_root(leaves[:size])) for size in range(41)]
-    for size in range(41):
-        for old in range(size + 1):
-            proof = prove_consistency(Size(old), size=Size(size), hashes=reader(leaves[:size]))
-            check_consistency(old_size=Size(old), old_root=roots[old], size=Size(size), root=roots[size], proof=proof)
-            other = leaf_hash(b"another history")
-            wrong = [(other, roots[size], proof), (roots[old], roots[size], (*proof, other))]
-            if old:
-                wrong.append((roots[old], other, proof))
-            if proof:
-                wrong += [(roots[old], roots[size], proof[:-1]), (roots[old], roots[size], (other, *proof[1:]))]
-            for old_root, root, changed in wrong:
-                with pytest.raises(ProofMismatch):
-                    check_consistency(old_size=Size(old), old_root=old_root, size=Size(size), root=root, proof=changed)
-
-
-def test_a_tree_that_shrank_is_refused() -> None:
-    with pytest.raises(ProofMismatch):
-        check_consistency(old_size=Size(2), old_root=EMPTY_ROOT, size=Size(1), root=EMPTY_ROOT, proof=())

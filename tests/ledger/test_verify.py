@@ -19,6 +19,8 @@ from ledger.tree import Hash, Size, leaf_hash
 from strokemap.errors import (
     CheckpointMissing,
     LedgerError,
+    LedgerKeyInvalid,
+    LedgerUnwritable,
     LogDamaged,
     ProofMismatch,
     QuorumMissing,
@@ -208,9 +210,9 @@ GOOD = RECEIPT.text.encode()
         (b"index 5", b"index +5", "receipt:3"),
         (b"index 5", b"5", "receipt:3"),
         (b"AQEB", b"AQE*", "receipt:4"),
-        (b64encode(b"\x01" * 32), b64encode(b"short"), "receipt"),
+        (b64encode(b"\x01" * 32), b64encode(b"short"), "receipt:4"),
         (b"\n6\n", b"\n06\n", "receipt:8"),
-        (b"\n\n", b"\n", "receipt:7"),
+        (b"\n\n", b"\n", "receipt:6"),
     ],
 )
 def test_a_receipt_that_is_not_written_exactly_is_refused_with_its_line(old: bytes, new: bytes, where: str) -> None:
@@ -244,7 +246,7 @@ def test_a_receipt_needs_as_many_witnesses_as_the_verifier_asks_for(
     record(1)
     ledger.publish()
     receipt = ledger.receipt(0)
-    keys, lines = zip(*(cosign(receipt.checkpoint, number) for number in (1, 2, 3, 4)), strict=True)
+    keys, lines = zip(*(cosign(receipt.checkpoint, number) for number in (2, 3, 4, 5)), strict=True)
     signatures = receipt.checkpoint.signatures
     trust = Trust(log=ledger.trust.log, witnesses=keys, threshold=3)
     for count, stranger in ((2, 0), (2, 1)):
@@ -256,7 +258,24 @@ def test_a_receipt_needs_as_many_witnesses_as_the_verifier_asks_for(
     enough = replace(receipt, checkpoint=replace(receipt.checkpoint, signatures=(*signatures, *lines[1:])))
     enough = parse_receipt(enough.text.encode())
     verified = verify_receipt(enough, leaf=enough.leaf, trust=trust)
-    assert verified.witnesses == ("witness2.example", "witness3.example", "witness4.example")
+    assert verified.witnesses == ("witness3.example", "witness4.example", "witness5.example")
+
+
+def test_nobody_counts_twice_towards_the_witnesses_needed(signer: Signer) -> None:
+    key = cosign(RECEIPT.checkpoint, 2)[0]
+    same = replace(key, name="other.example")
+    for witnesses in ((key, key), (key, same), (replace(key, kind=1),), (replace(signer.key, kind=key.kind),)):
+        with pytest.raises(LedgerKeyInvalid):
+            Trust(log=signer.key, witnesses=witnesses, threshold=2)
+    with pytest.raises(LedgerKeyInvalid):
+        Trust(log=key)
+
+
+def test_a_checkpoint_that_can_not_be_read_is_not_taken_for_none(published: Log, signer: Signer) -> None:
+    (published.folder / "checkpoint").unlink()
+    (published.folder / "checkpoint").mkdir()
+    with pytest.raises(LedgerUnwritable):
+        publish(published, sign=signer)
 
 
 def test_verifying_leaves_every_file_as_it_was(published: Log, trust: Trust) -> None:

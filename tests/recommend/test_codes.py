@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from datetime import date
@@ -97,6 +98,26 @@ def test_measurement_counts_from_its_limit(coded: Make, system: str, code: str, 
 )
 def test_icd10_code_is_read_by_its_longest_known_beginning(coded: Make, code: str, need: str) -> None:
     assert needs(coded("icd10", code)) == {need}
+
+
+@pytest.mark.parametrize(
+    ("code", "need"),
+    [
+        ("221360009", "Spasticity"),
+        ("84229001", "Post-stroke fatigue"),
+        ("77674003", "Hemianopsia"),
+        ("165232002", "Urinary incontinence"),
+    ],
+)
+def test_snomed_code_of_an_effect_of_stroke_speaks_of_it(coded: Make, code: str, need: str) -> None:
+    assert needs(coded("snomed", code)) == {need}
+
+
+def test_every_condition_of_the_demonstration_speaks_of_a_need(coded: Make) -> None:
+    path = files("api.demonstration").joinpath("patients/river/conditions.csv")
+    codes = {row["CODE"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())}
+    assert codes
+    assert [code for code in sorted(codes) if not needs(coded("snomed", code))] == []
 
 
 def test_medicine_is_known_by_a_word_of_its_name(coded: Make) -> None:

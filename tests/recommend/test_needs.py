@@ -63,7 +63,7 @@ def test_stage_is_tied_to_the_fact_that_dates_the_stroke(
     facts = (fact("RDEF4"), fact("STYPE", "PACS"), fact("DRSISC", on=date(1991, 1, 9), precision="day"))
     notes = read_facts(facts, codes=rulebook.codes)
     profile = patient(*facts)
-    brought = read_stage(Stage(name="early", days=20), notes=notes, profile=profile, codes=rulebook.codes)
+    brought = read_stage(Stage(name="early"), notes=notes, profile=profile, codes=rulebook.codes)
     assert [(note.row.need, note.fact.column) for note in brought] == [("Stroke rehabilitation", "STYPE")]
 
 

@@ -35,7 +35,7 @@ def ranker(needs: tuple[Need, ...], tiny_map: Projection, weights: Weights) -> R
     def run(*articles: Article, stage: str = "early") -> tuple[Ranked, ...]:
         candidates = [Candidate(article=article, shares={}) for article in articles]
         return rank(
-            candidates, needs=needs, stage=Stage(name=stage, days=21), as_of=date(2026, 11, 20), projection=tiny_map,
+            candidates, needs=needs, stage=Stage(name=stage), as_of=date(2026, 11, 20), projection=tiny_map,
             weights=weights,
         )  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_words_in_passing_add_a_reason_but_do_not_suffice(
     found = rank(
         [Candidate(article=article("moon", focus="The moon"), shares=shares),
          Candidate(article=article("stroke", focus="Stroke"), shares=shares)],
-        needs=needs, stage=Stage(name="early", days=21), as_of=date(2026, 11, 20), projection=tiny_map, weights=weights,
+        needs=needs, stage=Stage(name="early"), as_of=date(2026, 11, 20), projection=tiny_map, weights=weights,
     )  # fmt: skip
     assert [each.article.id for each in found] == ["lib:stroke"]
     assert heart in [match.need for match in found[0].matches[1:]]
@@ -113,7 +113,7 @@ def test_strong_need_without_an_article_of_its_own_gets_one_that_speaks_of_it(
     found = rank(
         [*(Candidate(article=each, shares={}) for each in on_words),
          Candidate(article=in_passing, shares={heart.names: 1.0})],
-        needs=needs, stage=Stage(name="early", days=21), as_of=date(2026, 11, 20), projection=tiny_map, weights=weights,
+        needs=needs, stage=Stage(name="early"), as_of=date(2026, 11, 20), projection=tiny_map, weights=weights,
     )  # fmt: skip
     assert found[-1].article is in_passing
     assert [each.article.id for each in choose(found, limits=weights.limits, limit=2)][-1] == "lib:in-passing"

@@ -14,23 +14,20 @@ Make = Callable[..., Profile]
 
 
 @pytest.mark.parametrize(
-    ("as_of", "name", "days"),
+    ("as_of", "name"),
     [
-        (date(2026, 3, 2), "acute", 0),
-        (date(2026, 3, 9), "acute", 7),
-        (date(2026, 3, 10), "early", 8),
-        (date(2026, 6, 1), "early", 91),
-        (date(2026, 6, 2), "late", 92),
-        (date(2027, 3, 2), "late", 365),
-        (date(2027, 3, 3), "life after", 366),
-        (date(2026, 3, 1), "at risk", None),
+        (date(2026, 3, 2), "acute"),
+        (date(2026, 3, 9), "acute"),
+        (date(2026, 3, 10), "early"),
+        (date(2026, 6, 1), "early"),
+        (date(2026, 6, 2), "late"),
+        (date(2027, 3, 2), "late"),
+        (date(2027, 3, 3), "life after"),
+        (date(2026, 3, 1), "at risk"),
     ],
 )
-def test_stage_follows_the_days_since_a_stroke_known_to_the_day(
-    patient: Make, as_of: date, name: str, days: int | None
-) -> None:
-    stage = stage_at(patient(stroke=(date(2026, 3, 2), "day")), as_of=as_of)
-    assert (stage.name, stage.days) == (name, days)
+def test_stage_follows_the_days_since_a_stroke_known_to_the_day(patient: Make, as_of: date, name: str) -> None:
+    assert stage_at(patient(stroke=(date(2026, 3, 2), "day")), as_of=as_of).name == name
 
 
 @pytest.mark.parametrize(

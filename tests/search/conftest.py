@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kg_builder.model import Build, Digest, Evidence, Link, Made, PageText, Section, Term, Site
+from kg_builder.model import Build, Digest, Evidence, Link, Made, PageText, Section, Site, Term
 from kg_builder.projection import Projection, make_projection
 from search.article import Article
 from search.gate import Gate, load_gate

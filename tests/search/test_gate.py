@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from kg_builder.projection import Projection
 from search.expand import Chosen, Expansion, expand
 from search.gate import Gate, admit
@@ -24,6 +26,16 @@ def test_a_term_in_passing_is_not_expanded_and_the_reason_given(tiny_map: Projec
     found = admitted(ASIDE, tiny_map, gate)
     assert found.terms == ()
     assert found.why_none.startswith("The map covers too few")
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [("weak arm warfarin", False), ("warfarin for an arm", True), ("mini-stroke, then trouble baking words", True)],
+)
+def test_a_query_of_which_two_thirds_are_unknown_stays_as_it_is(
+    text: str, passes: bool, tiny_map: Projection, gate: Gate
+):
+    assert bool(admitted(text, tiny_map, gate).terms) == passes
 
 
 def test_terms_added_by_hand_pass_a_closed_gate(tiny_map: Projection, gate: Gate):

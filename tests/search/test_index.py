@@ -85,7 +85,8 @@ def test_filters_and_exclusions_keep_articles_out(tiny_index: TextIndex):
     stroke = ((Clause(field=ALL, stems=tiny_index.stems("stroke")),),)
     everything = tiny_index.find(Request(groups=stroke), limit=10)
     assert set(everything) > {"lib:talk", "lib:heart", "lib:warn"}
-    assert tiny_index.find(Request(groups=stroke, exact=(("stage", "late"),)), limit=10) == ("lib:talk",)
+    late = Clause(field="stage", stems=((0, "late"),))
+    assert tiny_index.find(Request(groups=stroke, required=(late,)), limit=10) == ("lib:talk",)
     games = Clause(field=ALL, stems=tiny_index.stems("games"))
     assert tiny_index.find(Request(groups=stroke, required=(games,)), limit=10) == ("lib:talk",)
     assert set(tiny_index.find(Request(groups=stroke, forbidden=(games,)), limit=10)) == {*everything} - {"lib:talk"}

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg_builder.projection import Projection
-from search.linker import Linked, find_terms, link, link_text
+from search.linker import Linked, find_term, find_terms, link
 from search.query import Query, read_words
 from strokemap.errors import TermUnknown
 
@@ -88,13 +88,16 @@ def test_no_name_runs_into_what_is_left_out(tiny_map: Projection):
 
 def test_no_name_runs_across_sentences(tiny_map: Projection):
     text = "It hit the brain. Attack it with speech therapy."
-    assert [(term.term, text[term.start : term.end]) for term in link_text(text, projection=tiny_map)] == [
-        ("Speech therapy", "speech therapy")
-    ]
+    assert named(text, tiny_map) == ["Speech therapy"]
 
 
-def test_an_empty_text_names_nothing(tiny_map: Projection):
-    assert link_text("", projection=tiny_map) == ()
+def test_a_text_without_words_names_nothing(tiny_map: Projection):
+    assert linked("?!", tiny_map).terms == ()
+
+
+def test_one_name_is_found_or_not(tiny_map: Projection):
+    assert find_term("brain attacks", projection=tiny_map) == tiny_map.term("Stroke")
+    assert find_term("", projection=tiny_map) is None
 
 
 def test_terms_named_by_hand_are_found_by_title_and_by_any_name(tiny_map: Projection):
@@ -126,6 +129,6 @@ _PIECES = st.sampled_from(["stroke", "TIA", "brain", "attack", "PT", "-", '"', "
     text=st.one_of(st.text(min_size=1), st.lists(_PIECES, min_size=1).map(" ".join)).filter(lambda text: text.strip())
 )
 def test_any_text_is_linked_with_true_places(text: str, tiny_map: Projection):
-    for term in (*linked(text, tiny_map).terms, *link_text(text, projection=tiny_map)):
+    for term in linked(text, tiny_map).terms:
         assert text[term.start : term.end] == term.surface
         assert tiny_map.term(term.term) is not None

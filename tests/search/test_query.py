@@ -56,7 +56,7 @@ def test_the_word_without_is_searched_only_where_it_leaves_nothing_out():
 @pytest.mark.parametrize("text", ['the "brain attack" sign', "the “brain attack” sign"])
 def test_quoted_words_are_a_phrase(text: str):
     words = read(text)
-    assert [text[start:end] for start, end in words.quoted] == ["brain attack"]
+    assert [text[item.start : item.end] for item in words.quoted] == ["brain attack"]
     assert len(words.words) == 4
 
 

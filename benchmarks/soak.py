@@ -1,0 +1,160 @@
+"""The main job on real data, measured: times, memory, and what the evaluations print.
+
+    make soak
+
+Writes one file a subject to docs/evidence/, each with command, commit, date and machine. Takes the data from the folder
+that STROKEMAP_TEST_DATA names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+EVIDENCE = ROOT / "docs" / "evidence"
+KILLS = 25
+COMMAND = "make soak"
+
+Measured = dict[str, object]
+
+
+class Home:
+    """A home in a temporary folder, and the command line upon it."""
+
+    def __init__(self, folder: Path, name: str = "home") -> None:
+        self._words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / name)]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("STROKEMAP_")}
+        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys")}
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        words = [*self._words, *map(str, arguments), "--json"]
+        return subprocess.Popen(
+            words, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *arguments: object) -> Measured:
+        """Run a command to its end; its JSON, with seconds and the greatest memory of any child so far."""
+        started = time.monotonic()
+        process = self.start(*arguments)
+        out, err = process.communicate()
+        if process.returncode:
+            raise SystemExit(f"{arguments}: {err}")
+        seconds = round(time.monotonic() - started, 1)
+        print(f"{seconds:7.1f} s  strokemap {' '.join(Path(str(word)).name for word in arguments)}", flush=True)
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        return {"seconds": seconds, "greatest_rss_mb_so_far": memory, "answer": json.loads(out)}
+
+
+def write(subject: str, measured: Measured) -> None:
+    """Keep a result as evidence."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    record = {
+        "command": COMMAND,
+        "commit": commit,
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        **measured,
+    }
+    EVIDENCE.mkdir(parents=True, exist_ok=True)
+    (EVIDENCE / f"{subject}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def measure_map(home: Home, data: Path) -> None:
+    """Crawl the medical extract, publish, evaluate."""
+    wiki = data / "wiki"
+    topic, labels = wiki / "topic-eval.toml", wiki / "labels-dev.tsv"
+    crawled = home.run("crawl", "--topic", topic, "--source", wiki / "wiki-medical.xml.bz2", "--publish")
+    evaluated = {
+        label: home.run("evaluate", "map", "--topic", topic, "--labels", labels, "--label", label)["answer"]
+        for label in ("near", "medical")
+    }
+    write("map", {"crawl": crawled, "evaluate": evaluated})
+
+
+def measure_kills(folder: Path, data: Path) -> None:
+    """Kill a crawl at random moments and resume: the build must be the one of a crawl left alone."""
+    wiki = data / "wiki"
+    crawl = ("crawl", "--topic", wiki / "topic-eval.toml", "--source", wiki / "wiki-medical.xml.bz2")
+    whole = Home(folder, "whole").run(*crawl)
+    longest = float(str(whole["seconds"]))
+    chance, killed, digests = random.Random(1), 0, set()
+    home = Home(folder, "killed")
+    while killed < KILLS:
+        process = home.start(*crawl, "--resume")
+        try:
+            out, _ = process.communicate(timeout=chance.uniform(0.2, longest / 2))
+            digests.add(json.loads(out)["digest"])
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            killed += 1
+    answer = home.run(*crawl, "--resume")["answer"]
+    digests.add(answer["digest"])  # type: ignore[index]
+    expected = whole["answer"]["digest"]  # type: ignore[index]
+    write("kills", {"kills": killed, "digests": sorted(digests), "expected": expected, "same": digests == {expected}})
+
+
+def measure_histories(home: Home, data: Path) -> None:
+    """Acquire all extracts, twice each, and make the profiles."""
+    patients = data / "patients"
+    measured: Measured = {}
+    extracts = {
+        "ist": ("ist", "ist.csv.gz"),
+        "synthea_a": ("synthea", "synthea-a"),
+        "synthea_b": ("synthea", "synthea-b"),
+    }
+    for name, (format_, path) in extracts.items():
+        sync = ("histories", "sync", "--institution", name, "--format", format_, patients / path)
+        measured[name], measured[f"{name} again"] = home.run(*sync), home.run(*sync)
+    measured["profiles"] = home.run("histories", "profiles")
+    write("histories", measured)
+
+
+def measure_retrieval(home: Home, data: Path) -> None:
+    """Import the articles, and evaluate on each collection without and with expansion."""
+    articles = data / "articles" / "health-articles.jsonl.gz"
+    measured: Measured = {"articles": home.run("articles", "import", articles)}
+    benches = {"nfcorpus": "-dev", "lay-dev": "", "cran": ""}
+    for name, part in benches.items():
+        folder = data / "retrieval" / name
+        corpus = articles if name == "lay-dev" else folder / "corpus.jsonl.gz"
+        queries, qrels = folder / f"queries{part}.jsonl.gz", folder / f"qrels{part}.tsv.gz"
+        bench = ("--corpus", corpus, "--queries", queries, "--qrels", qrels)
+        measured[name] = home.run("evaluate", "retrieval", *bench)
+    write("retrieval", measured)
+
+
+def main() -> None:
+    """Measure everything, one subject after the other."""
+    data = Path(os.environ.get("STROKEMAP_TEST_DATA") or "nowhere")
+    if not data.is_dir():
+        raise SystemExit("Name the folder of the data in STROKEMAP_TEST_DATA (docs/data.md).")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        home = Home(folder)
+        steps: list[Callable[[], None]] = [
+            lambda: measure_map(home, data),
+            lambda: measure_retrieval(home, data),
+            lambda: measure_histories(home, data),
+            lambda: measure_kills(folder, data),
+        ]
+        for step in steps:
+            step()
+
+
+if __name__ == "__main__":
+    main()
