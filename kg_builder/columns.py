@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -39,22 +40,15 @@ class StringColumn(Sequence[str]):
         return str(self._blob[self._offsets[index] : self._offsets[index + 1]], "utf-8")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListColumn:
-    """A tuple of strings for each row."""
+    """A tuple of strings for each row; ``strings`` are those of all rows, one row after the other."""
 
-    __slots__ = ("_rows", "_strings")
-
-    def __init__(self, *, rows: memoryview, strings: StringColumn) -> None:
-        self._rows = rows
-        self._strings = strings
+    rows: memoryview
+    strings: StringColumn
 
     def __getitem__(self, row: int) -> tuple[str, ...]:
-        return tuple(self._strings[self._rows[row] : self._rows[row + 1]])
-
-    @property
-    def strings(self) -> StringColumn:
-        """Give all strings, row after row."""
-        return self._strings
+        return tuple(self.strings[self.rows[row] : self.rows[row + 1]])
 
 
 class WeightedRows(NamedTuple):

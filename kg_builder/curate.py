@@ -49,7 +49,7 @@ def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str
             raise _invalid("A decision needs a name and a reason.", hint=f"Say {field}.", where=field)
     if bool(draft.value) == (action in _WITHOUT_VALUE):
         wanted = "takes no value" if draft.value else "needs a value"
-        raise _invalid(f"The action “{action}” {wanted}.", hint="See docs/curating.md.", where="value")
+        raise _invalid(f"The action “{action}” {wanted}.", hint="See docs/map.md.", where="value")
     past = store.decisions()
     checked = _check_undo(draft, past) if action == "undo" else _Bench(store, in_force(past)).check(draft)
     return store.decide(checked)

@@ -119,7 +119,10 @@ class Ledger:
             shutil.rmtree(beside, ignore_errors=True)
             make_folder(folder.parent)
             with self.log.publishing():
-                _copy(self.log.folder, beside)
+                # Locks and what killed writers left stay behind, and so do entries that no checkpoint covers yet.
+                shutil.copytree(self.log.folder, beside, ignore=shutil.ignore_patterns("*.lock", ".*", NAME))
+                with (self.log.folder / NAME).open("rb") as log, (beside / NAME).open("wb") as copy:
+                    copy.writelines(islice(log, 1 + read_checkpoint(beside).size))
             verified = verify_log(beside, trust=self.trust)
             beside.rename(folder)
         except OSError as error:
@@ -127,14 +130,6 @@ class Ledger:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
         return verified
-
-
-def _copy(source: Path, target: Path) -> None:
-    size = read_checkpoint(source).size
-    # Locks and what killed writers left stay behind, and so do entries that no checkpoint covers yet.
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.lock", ".*", NAME))
-    with (source / NAME).open("rb") as log, (target / NAME).open("wb") as copy:
-        copy.writelines(islice(log, 1 + size))
 
 
 def open_ledger(folder: Path, *, vault: Path, origin: str, ledger_key: bytes, vault_key: bytes) -> Ledger:

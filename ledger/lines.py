@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ledger.entry import MAX_LEAF, LeafBytes
-from ledger.tiles import make_folder, sync_folder, unwritable
+from ledger.tiles import make_folder, unwritable
 from ledger.tree import Index
 from strokemap.errors import LedgerBusy, LogDamaged
+from strokemap.home import sync_folder
 
 NAME = "log"
 HEADER = b"strokemap-log-1\n"
@@ -35,6 +36,7 @@ PATIENCE = 5.0
 """Seconds to wait for another process before LedgerBusy."""
 _STEP = 2 * MAX_LEAF
 _PAUSE = 0.002
+_DIGITS = 19
 _HINT = "Compare the log with the tiles of a mirror, then restore it from a backup."
 
 
@@ -130,11 +132,11 @@ def read_tail(handle: BinaryIO, *, since: int = END) -> Tail:
 
 
 def _index(line: bytes) -> int:
-    try:
-        return int(line.split(b" ", 1)[0])
-    except ValueError:
+    number = line.split(b" ", 1)[0]
+    if not number.isdigit() or len(number) > _DIGITS:
         message = "A line near the end of the log does not begin with its index."
-        raise LogDamaged(message, hint=_HINT, where=_WHERE) from None
+        raise LogDamaged(message, hint=_HINT, where=_WHERE)
+    return int(number)
 
 
 def _check_rest(rest: bytes, size: int) -> None:

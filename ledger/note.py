@@ -1,6 +1,6 @@
 """Signed notes, checkpoints, public keys (C2SP signed-note, tlog-checkpoint, tlog-cosignature): strict text in and out.
 
-Each value has exactly one text: a parser formats what it read and refuses when that is not what it was given.
+Each value has exactly one text: every reader below refuses what its writer would not have written.
 """
 
 from __future__ import annotations
@@ -120,20 +120,15 @@ class Lines:
     """The lines of a strict text, taken one after the other; ``number`` is that of the last one taken, from 1."""
 
     def __init__(self, data: bytes, *, most: int) -> None:
-        self._left = deque(data.split(b"\n") if len(data) <= most else ())
+        self.left = deque(data.split(b"\n") if len(data) <= most else ())
         self.number = 0
 
     def take(self) -> str:
         """Give the next line without its end. Errors: ValueError."""
         self.number += 1
-        if not self._left:
+        if not self.left:
             raise ValueError
-        return self._left.popleft().decode()
-
-    def finish(self) -> None:
-        """Return when all was taken. Errors: ValueError."""
-        if self._left:
-            raise ValueError
+        return self.left.popleft().decode()
 
 
 def read_note(lines: Lines) -> Checkpoint:
@@ -147,7 +142,8 @@ def read_note(lines: Lines) -> Checkpoint:
     signatures = [_read_signature(lines.take())]
     while line := lines.take():
         signatures.append(_read_signature(line))
-    lines.finish()
+    if lines.left:
+        raise ValueError
     return Checkpoint(origin=origin, size=size, root=root, signatures=tuple(signatures))
 
 

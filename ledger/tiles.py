@@ -6,7 +6,6 @@ tile that is not full yet carries its width: ``tile/0/004.p/17``.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from ledger.tree import HASH_SIZE, Hash, HashReader, hash_leaves, perfect_root
 from strokemap.errors import LedgerUnwritable, TileDamaged
-from strokemap.home import replace_file
+from strokemap.home import replace_file, sync_folder
 
 WIDTH = 256
 _BITS = 8
@@ -191,15 +190,6 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: a new file can be lost without this, even when its bytes were synced."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unwritable(error: OSError, *, where: str) -> LedgerUnwritable:

@@ -186,18 +186,21 @@ def _read_rule(table: object, *, number: int, where: str) -> Rule:
     if not isinstance(table, dict) or set(table) != {"name", "why", "source", "when", "withhold"}:
         message = "A rule has name, why, source, when and withhold."
         raise RulesInvalid(message, hint=_HINT, where=f"{where}: rule {number}")
-    rule = f"{where}: rule {number}"
-    for field in ("name", "why", "source"):
-        if not isinstance(table[field], str) or not table[field].strip():
-            raise RulesInvalid("A text is missing.", hint=_HINT, where=f"{rule}: {field}")
-        rule = f"{where}: {table['name'].strip()}"
+    name = _text(table["name"], where=f"{where}: rule {number}: name")
+    here = f"{where}: {name}"
     return Rule(
-        name=table["name"].strip(),
-        why=table["why"].strip(),
-        source=table["source"].strip(),
-        when=_read_all(When, table["when"], where=f"{rule}: when"),
-        withhold=_read_all(Withhold, table["withhold"], where=f"{rule}: withhold"),
+        name=name,
+        why=_text(table["why"], where=f"{here}: why"),
+        source=_text(table["source"], where=f"{here}: source"),
+        when=_read_all(When, table["when"], where=f"{here}: when"),
+        withhold=_read_all(Withhold, table["withhold"], where=f"{here}: withhold"),
     )
+
+
+def _text(value: object, *, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise RulesInvalid("A text is missing.", hint=_HINT, where=where)
+    return value.strip()
 
 
 def _read_all(kind: type[_Kind], parts: object, *, where: str) -> tuple[_Kind, ...]:

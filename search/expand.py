@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kg_builder.projection import Projection, Step, TermId
 from search.linker import Linked
@@ -78,15 +78,19 @@ def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Pr
         title = projection.titles[start]
         if names := _names(start, audience=audience, projection=projection, said=surfaces[title]):
             own.append(ExpandedTerm(term=title, weight=OWN_NAMES, reason=f"other names of {title}", names=names))
-    near = []
-    for term, weight, start in _neighbours(starts, banned=banned, projection=projection):
-        title = projection.titles[start]
-        # A patient's own word for the term is the one that they know.
-        reason = f"often goes with {surfaces[title]}" if audience == "patient" else f"near {title} in the map"
-        names = _names(term, audience=audience, projection=projection)
-        path = projection.path(start, term, longest=LONGEST_PATH)
-        near.append(ExpandedTerm(term=projection.titles[term], weight=weight, reason=reason, path=path, names=names))
-    near = _limit(near, own_words=sum(len(words(term.surface)) for term in linked.terms) + len(linked.unlinked))
+    found = list(_neighbours(starts, banned=banned, projection=projection))
+    own_words = sum(len(words(term.surface)) for term in linked.terms) + len(linked.unlinked)
+    scale = min(1.0, NEIGHBOURS_SHARE * own_words / (sum(weight for _, weight, _ in found) or 1.0))
+    near = [
+        ExpandedTerm(
+            term=projection.titles[term],
+            weight=round(weight * scale, 6),
+            reason=_near(projection.titles[start], surfaces[projection.titles[start]], audience=audience),
+            path=projection.path(start, term, longest=LONGEST_PATH),
+            names=_names(term, audience=audience, projection=projection),
+        )
+        for term, weight, start in found
+    ]
     mean = sum(projection.specificity(start) for start in starts) / len(starts)
     together = sorted((*by_hand, *own, *near), key=lambda term: (-term.weight, term.term))
     return Expansion(terms=tuple(together), specificity=mean)
@@ -137,10 +141,9 @@ def _neighbours(
         yield term, NEIGHBOUR * negative / ranked[0][0], strongest[term][1]
 
 
-def _limit(near: Sequence[ExpandedTerm], *, own_words: int) -> list[ExpandedTerm]:
-    total = sum(term.weight for term in near)
-    scale = min(1.0, NEIGHBOURS_SHARE * own_words / total) if total else 1.0
-    return [replace(term, weight=round(term.weight * scale, 6)) for term in near]
+def _near(title: str, surface: str, *, audience: Audience) -> str:
+    # A patient's own word for the term is the one that they know.
+    return f"often goes with {surface}" if audience == "patient" else f"near {title} in the map"
 
 
 def _names(term: TermId, *, audience: Audience, projection: Projection, said: str = "") -> tuple[str, ...]:

@@ -55,21 +55,16 @@ def json_lines(path: Path, *, malformed: type[SearchError]) -> Iterator[tuple[in
             while line := lines.readline(LONGEST_LINE):
                 number += 1
                 if len(line) == LONGEST_LINE:
-                    raise malformed(
-                        f"A line is longer than {LONGEST_LINE:,} bytes.",
-                        hint="Give JSONL: one object a line.",
-                        where=f"{path}:{number}",
-                    )
+                    message, hint = f"A line is longer than {LONGEST_LINE:,} bytes.", "Give JSONL: one object a line."
+                    raise malformed(message, hint=hint, where=f"{path}:{number}")
                 if line.strip():
                     yield number, line
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise malformed(
-            "The gzipped file is damaged or cut off.", hint="Get it again.", where=f"{path}:{number + 1}"
-        ) from None
+        message, where = "The gzipped file is damaged or cut off.", f"{path}:{number + 1}"
+        raise malformed(message, hint="Get it again.", where=where) from None
     except OSError as error:
-        raise InputMissing(
-            f"The file can't be read: {error.strerror or 'unknown reason'}.", hint="Check the path.", where=str(path)
-        ) from None
+        message = f"The file can't be read: {error.strerror or 'unknown reason'}."
+        raise InputMissing(message, hint="Check the path.", where=str(path)) from None
 
 
 def read_object(line: bytes) -> dict[str, object]:

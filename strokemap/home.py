@@ -148,7 +148,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     temporary.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _create_file(path: Path, content: str) -> None:
@@ -162,7 +162,8 @@ def _create_file(path: Path, content: str) -> None:
         temporary.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a new file can be lost without this, even when its bytes were synced."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -99,7 +99,7 @@ def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.pass_context
 def export(ctx: click.Context, *, folder: Path) -> None:
-    """Copy checkpoint, tiles and public key to FOLDER, for a mirror or a verifier."""
+    """Copy log, tiles, checkpoint and public key to FOLDER, for a mirror or a verifier."""
     opened = _ledger(ctx)
     opened.publish()
     opened.export(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -49,13 +50,15 @@ def crawl(
         "terms": len(build.terms),
         "links": len(build.links),
         "pages": build.made.pages,
+        "unread": build.made.unread,
         "requests": build.made.requests,
         "failed": list(build.made.failed),
         "published": publish,
     }
+    cut = f" {build.made.unread} pages were left unread." if build.made.unread else ""
     text = (
         f"Build {build.digest[:12]}: {len(build.terms)} terms, {len(build.links)} links from {build.made.pages} pages "
-        f"({build.made.requests} requests or passes).{' Published.' if publish else ''}"
+        f"({build.made.requests} requests or passes).{cut}{' Published.' if publish else ''}"
     )
     show(document, as_json=as_json, text=text)
 
@@ -104,14 +107,12 @@ def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
 
     bench = open_bench(ctx)
     found = diff_builds(bench.read(a), bench.read(b))
-    document: dict[str, list[object]] = {
-        "terms_added": list(found.terms_added),
-        "terms_removed": list(found.terms_removed),
-        "terms_changed": list(found.terms_changed),
-        "links_added": [list(pair) for pair in found.links_added],
-        "links_removed": [list(pair) for pair in found.links_removed],
-    }
-    lines = [f"{name}: {len(items)}\n  " + "\n  ".join(map(str, items)) for name, items in document.items() if items]
+    changes = {name: value for name, value in asdict(found).items() if isinstance(value, tuple)}
+    lines = ["The topic changed."] if found.topic_changed else []
+    for name, items in changes.items():
+        shown = [item if isinstance(item, str) else " – ".join(item) for item in items]
+        lines += [f"{name.replace('_', ' ')}: {len(items)}", *(f"  {item}" for item in shown)] if items else []
+    document = {"topic_changed": found.topic_changed, **changes}
     show(document, as_json=as_json, text="\n".join(lines) or "The builds are equal.")
 
 
@@ -178,6 +179,7 @@ def _made(build: Build) -> dict[str, object]:
         "judge": build.made.judge,
         "source": build.made.source,
         "pages": build.made.pages,
+        "unread": build.made.unread,
         "requests": build.made.requests,
         "failed": list(build.made.failed),
         "at": build.made.at.isoformat(),

@@ -44,8 +44,13 @@ class VocabularyJudge:
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         """Accept with score 1 or reject with score 0; the reason names the word found."""
         vocabulary = vocabulary_of(context.starting, terms=(*context.topic.starting_terms, *self._given))
-        by_title = {candidate.page.title: candidate.page for candidate in candidates}
-        return [_judgement(title, found=find_in(by_title[title].names, vocabulary)) for title in sorted(by_title)]
+        judgements = []
+        for page in sorted((candidate.page for candidate in candidates), key=lambda page: page.title):
+            found = find_in(page.names, vocabulary)
+            why = f"Its name has “{found}” of the vocabulary." if found else "None of its names is in the vocabulary."
+            judgement = Judgement(title=page.title, accepted=bool(found), score=float(bool(found)), reasons=(why,))
+            judgements.append(judgement)
+        return judgements
 
 
 def vocabulary_of(starting: Iterable[Page], *, terms: Iterable[str]) -> frozenset[str]:
@@ -62,8 +67,3 @@ def find_in(names: Iterable[str], vocabulary: frozenset[str]) -> str:
 
 def _holds(key: str, entry: str) -> bool:
     return key == entry or (len(entry) >= SHORTEST_PART and f" {entry} " in f" {key} ")
-
-
-def _judgement(title: str, *, found: str) -> Judgement:
-    reason = f"Its name has “{found}” of the vocabulary." if found else "None of its names is in the vocabulary."
-    return Judgement(title=title, accepted=bool(found), score=float(bool(found)), reasons=(reason,))

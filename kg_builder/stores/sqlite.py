@@ -94,17 +94,8 @@ class SqliteMapStore:
         with self._transaction() as db:
             published = {digest for (digest,) in db.execute(_PUBLISHED)}
             query = "SELECT digest, topic_name, terms, links, made FROM builds ORDER BY number DESC"
-            return tuple(
-                BuildSummary(
-                    digest=digest,
-                    topic=topic,
-                    terms=terms,
-                    links=links,
-                    made=unpack(Made, made),
-                    published=digest in published,
-                )
-                for digest, topic, terms, links, made in db.execute(query)
-            )
+            rows = ((*row, json.loads(made), row[0] in published) for *row, made in db.execute(query))
+            return tuple(rebuild(BuildSummary, row) for row in rows)
 
     def publish(self, digest: Digest) -> None:
         """Make this build its topic's published one; the published one again changes nothing."""

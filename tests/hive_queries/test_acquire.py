@@ -22,6 +22,7 @@ from strokemap.progress import silent
 Writer = Callable[..., Path]
 Take = Callable[..., Acquired]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+IST_LINES = f"HOSPNUM,SEX,AGE,STYPE,RDATE,{','.join(f'RDEF{n}' for n in range(1, 9))}\né,F,70,PACS,sty-91{',N' * 8}\n"
 PATIENT = {"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate": "1950"}
 
 # Acquires the file argv[2] into the folder argv[3], and kills itself at the argv[1]-th change of the disk.
@@ -138,6 +139,19 @@ def test_corrected_row_replaces_the_whole_older_row(
     assert codes() == []
 
 
+def test_corrected_row_takes_back_facts_of_every_table(
+    ist_file: Writer, take: Take, store: HistoryStore, tmp_path: Path, key: bytes
+) -> None:
+    take(ist_file({"RATRIAL": "Y"}), "ist")
+    emptied = dict.fromkeys(("RATRIAL", "STYPE", "DDIAGISC", "DDIAGHA", "DNOSTRK"), "")
+    take(ist_file(emptied), "ist")
+    made = make_profiles(store, folder=tmp_path / "profiles", progress=silent, now=NOW)
+    profiles = Profiles.open(tmp_path / "profiles", made.version)
+    kinds = {fact.kind for fact in profiles.get(pseudonym("north-000001", key=key)).facts}
+    profiles.close()
+    assert kinds == {"deficit", "observation", "outcome"}
+
+
 def test_later_batch_holds_even_when_the_clock_was_set_back(
     ist_file: Writer, store: HistoryStore, work: Path, key: bytes
 ) -> None:
@@ -170,6 +184,11 @@ def test_bad_rows_are_kept_apart_with_their_place_and_readable_by_the_owner_only
     [
         (b"", "ist", BatchMalformed),
         (b"\xff\xfe\x00", "ist", BatchMalformed),
+        (IST_LINES.encode("latin-1"), "ist", BatchMalformed),
+        (IST_LINES.encode("utf-16"), "ist", BatchMalformed),
+        (IST_LINES.encode("utf-16-le"), "ist", BatchMalformed),
+        ('{"resourceType": "Patient", "id": "é"}\n'.encode("latin-1"), "fhir", BatchMalformed),
+        ('{"resourceType": "Patient", "id": "p"}\n'.encode("utf-16-le"), "fhir", BatchMalformed),
         (b"not json\n", "fhir", BatchMalformed),
         (b'{"resourceType": "Organization"}\n', "fhir", BatchMalformed),
         (b"x", "hl7v2", UsageError),
@@ -189,6 +208,23 @@ def test_unusable_extract_leaves_nothing(
     assert list(quarantined(tmp_path / "work")) == []
     landing = tmp_path / "work/landing"
     assert [item.name for item in landing.iterdir() if item.is_dir()] == [] if landing.exists() else True
+
+
+def test_half_characters_and_line_breaks_in_cells_are_no_trouble(
+    ndjson: Writer, ist_file: Writer, take: Take, store: HistoryStore, work: Path
+) -> None:
+    half = "\ud800"
+    coding = {"system": half, "code": f"1{half}", "display": f"One{half}"}
+    condition = {
+        "resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"},
+        "encounter": {"reference": f"Encounter/{half}"}, "code": {"coding": [coding]},
+    }  # fmt: skip
+    lake = take(ndjson(PATIENT, condition, {**PATIENT, "id": half}, {"resourceType": half}), "fhir")
+    assert (lake.rows, lake.quarantined) == (2, 1)
+    assert [(row.line, row.field) for row in quarantined(work)] == [(3, "Patient.id")]
+    assert take(ist_file({"HOSPNUM": "a\nb\x00c"}), "ist", institution="south").rows == 1
+    (sites,) = read_statements("SELECT site FROM patients WHERE institution = 'south'", where="")
+    assert list(store.run(sites, parameters={})) == [("A B C",)]
 
 
 def test_withdrawing_removes_all_of_one_institution_only(
@@ -234,8 +270,9 @@ def test_no_plain_id_and_no_name_is_in_any_stored_byte(
     ill = {"START": "2020-01-01", "STOP": "", "PATIENT": f"{canary}-4", "ENCOUNTER": f"{canary}-5", "CODE": "59621000"}
     take(csv_folder(patients=[person], encounters=[visit], conditions=[ill]), "synthea", institution="river")
     make_profiles(store, folder=tmp_path / "profiles", progress=silent, now=NOW)
-    assert len(everything(store)) > 6
-    assert canary not in repr(everything(store))
+    rows = everything(store)
+    assert len(rows) > 6
+    assert canary not in repr(rows)
     stored = [path for name in ("histories", "profiles", "work") for path in (tmp_path / name).rglob("*")]
     assert len(stored) > 10
     for path in stored:

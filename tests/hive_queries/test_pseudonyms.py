@@ -53,3 +53,7 @@ def test_any_text_is_split_or_refused(text: str) -> None:
     except PatientInvalid:
         return
     assert f"{institution}-{own_id}" == text
+
+
+def test_half_a_character_has_a_pseudonym(key: bytes) -> None:
+    assert len(pseudonym("ist-\udcff", key=key)) == 32

@@ -74,6 +74,6 @@ def make_log(tmp_path: Path) -> Callable[[int], Log]:
         folder.mkdir(exist_ok=True)
         lines = [format_line(LeafBytes(b"leaf %d" % i), index=i) for i in range(count)]
         (folder / "log").write_bytes(HEADER + b"".join(lines))
-        return Log(folder=folder, patience=0.1)
+        return Log(folder=folder, patience=0.02)
 
     return make

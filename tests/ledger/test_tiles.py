@@ -47,7 +47,9 @@ def test_a_file_that_is_no_tile_is_refused(path: str) -> None:
 def store(tiles: Tiles, leaves: list[bytes], *, size: int = 0) -> None:
     entries = [*tiles.loose_entries(size), *leaves]
     for tile, data in [*pack_bundles(entries, first=size // 256), *tiles.grow(hash_leaves(leaves), size=size)]:
-        tiles.write(tile, data)
+        path = tiles.folder / tile.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -77,7 +77,7 @@ def test_no_older_copy_of_a_key_stays_in_the_file_however_many_were_kept_and_era
     chance = random.Random(5)
     kept: list[tuple[Sealed, bytes]] = []
     erased: list[bytes] = []
-    for _ in range(40):
+    for _ in range(25):
         key = RecordKey(chance.randbytes(32))
         kept.append((keep(chance.randbytes(chance.randrange(3000)), key), wrap(key, master=MASTER)))
         if chance.random() < 0.5:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,12 +32,19 @@ from strokemap.errors import (
 BITS = (1, 4, 16, 64, 128, 2, 8, 32)
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("original")
+    lines = [format_line(b"leaf %d" % i, index=i) for i in range(300)]
+    (folder / "log").write_bytes(HEADER + b"".join(lines))
+    publish(Log(folder=folder), sign=Signer(name="hospital.example/ledger", secret=b"\x01" * 32))
+    return folder
+
+
 @pytest.fixture
-def published(make_log: Callable[[int], Log], signer: Signer) -> Log:
-    """A log of 300 short entries under a checkpoint."""
-    log = make_log(300)
-    publish(log, sign=signer)
-    return log
+def published(original: Path, tmp_path: Path) -> Log:
+    """A log of 300 short entries under a checkpoint, copied anew for each test."""
+    return Log(folder=shutil.copytree(original, tmp_path / "published"))
 
 
 @pytest.fixture

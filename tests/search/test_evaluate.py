@@ -78,6 +78,7 @@ def test_judgements_come_with_or_without_a_header(text: str, tmp_path: Path):
         (0, b'{"_id": "d1", "text": 5}', 1),
         (0, b'{"_id": "d1", "text": "x", "synonyms": "y"}', 1),
         (0, b"\xff", 1),
+        (0, b'{"_id": "d1", "text": "\\ud800"}', 1),
         (1, b'\n\n{"_id": "q1", "text": " "}', 3),
         (1, b'{"_id": "q1", "text": "' + b"a" * 10_001 + b'"}', 1),
         (2, b"q1\td1\t1\nq1\td1", 2),

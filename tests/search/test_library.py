@@ -158,7 +158,7 @@ def test_a_correction_holds_and_outlives_the_next_import(library: Library, jsonl
 @pytest.mark.parametrize(
     ("field", "value"),
     [("text", "x"), ("id", "x"), ("kind", "rumour"), ("audience", "all"), ("stage", "early;never"),
-     ("reading_grade", "hard"), ("reading_grade", "nan"), ("title", " ")],
+     ("reading_grade", "hard"), ("reading_grade", "nan"), ("reading_grade", "31"), ("title", " "), ("focus", "\ud800")],
 )  # fmt: skip
 def test_an_impossible_correction_is_refused(field: str, value: str, library: Library, jsonl: Write):
     import_articles(jsonl(OURS), library=library)
