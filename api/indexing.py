@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from kg_builder import published_projection
 from search import Library, TextIndex, build_index
 from search.index import index_digest
-from search.pages import page_articles
 from strokemap.home import Home
 from strokemap.progress import Progress
 
@@ -15,14 +12,9 @@ from strokemap.progress import Progress
 def make_index(home: Home, *, progress: Progress) -> TextIndex:
     """Make the index for what is published and imported now, and point the read side at it; again changes nothing."""
     with home.lock("index"):
-        projection = published_projection(home)
-        library = Library.open(home.library)
+        projection, library = published_projection(home), Library.open(home.library)
         digest = index_digest(projection, library)
         folder = home.index / digest
-        if folder.exists():
-            index = TextIndex.open(folder)
-        else:
-            articles = chain(library.articles(), page_articles(projection))
-            index = build_index(articles=articles, projection=projection, folder=folder, progress=progress)
+        index = build_index(articles=library.articles(), projection=projection, folder=folder, progress=progress)
         home.point("index", digest)
     return index

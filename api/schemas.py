@@ -151,6 +151,7 @@ class SearchOut(BaseModel):
     terms: list[LinkedTermOut]
     unlinked: list[str]
     expansion: list[ExpandedTermOut]
+    why_no_expansion: str
     results: list[ResultOut]
     entry: int | None
     entry_error: EntryError | None
@@ -295,6 +296,7 @@ def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | N
             ExpandedTermOut(term=term.term, weight=term.weight, reason=term.reason, path=_steps(term.path))
             for term in answer.expansion
         ],
+        why_no_expansion=answer.why_no_expansion,
         results=[
             ResultOut(
                 **_fields(result, ResultOut, without=("parts", "highlights")),

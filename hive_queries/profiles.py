@@ -19,7 +19,7 @@ from hive_queries.dialect import read_shipped
 from hive_queries.engines.base import Cell, HistoryStore
 from hive_queries.facts import Profile, parse_date, parse_facts, parse_strokes, with_strokes
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
-from strokemap.home import Home
+from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress
 
 FORMAT = "strokemap-profiles-1"
@@ -145,9 +145,10 @@ def make_profiles(store: HistoryStore, *, folder: Path, progress: Progress, now:
         progress("Computing profiles", 0, None)
         (statement,) = read_shipped("profile.hql")
         made = _write(making, store.run(statement, parameters={}), number, now=now, progress=progress)
-        _sync(making)
+        with making.open("rb") as handle:
+            os.fsync(handle.fileno())
         making.rename(folder / f"{number}.sqlite")
-        _sync(folder)
+        sync_folder(folder)
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise HomeUnwritable(
@@ -185,11 +186,3 @@ def _write(
         connection.commit()
     progress("Computing profiles", patients, patients)
     return ProfilesMade(version=version, patients=patients)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

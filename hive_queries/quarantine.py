@@ -17,6 +17,7 @@ from pathlib import Path
 from hive_queries.engines.base import BatchDigest
 from hive_queries.pseudonyms import check_institution
 from hive_queries.rows import BadRow
+from strokemap.home import sync_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +39,12 @@ def writing_bad_rows(path: Path) -> Iterator[Callable[[BadRow], None]]:
 
 
 def keep_bad_rows(landed: Path, *, institution: str, batch: BatchDigest, work: Path) -> None:
-    """Put a written file of bad rows into quarantine as this batch's; what was there of the batch is replaced."""
+    """Put a written file of bad rows into quarantine as this batch's, durably; what was there of it is replaced."""
     folder = _folder(work, institution)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     landed.rename(folder / f"{batch}.jsonl")
+    for named in (folder, folder.parent):
+        sync_folder(named)
 
 
 def quarantined(work: Path, *, institution: str | None = None) -> Iterator[QuarantinedRow]:

@@ -105,6 +105,8 @@ def _search_text(answer: SearchOut) -> str:
     if answer.terms:
         lines.append("Found in your words: " + ", ".join(f"{term.term} (“{term.surface}”)" for term in answer.terms))
     lines += [f"  + {term.term} {term.weight:.2f}: {term.reason}" for term in answer.expansion]
+    if answer.why_no_expansion:
+        lines.append(f"Nothing added: {answer.why_no_expansion}")
     if answer.unlinked:
         lines.append("As plain text: " + ", ".join(answer.unlinked))
     for number, result in enumerate(answer.results, start=1):

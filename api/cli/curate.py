@@ -76,9 +76,7 @@ def _term_and_value(action: str, value_name: str, text: str) -> None:
 
 _one_term("accept", "Keep TERM in the map whatever the judge says.")
 _one_term("reject", "Leave TERM out of every later build.")
-_term_and_value(
-    "merge", "OTHER", "Make OTHER part of TERM; its names and its evidence are kept."
-)
+_term_and_value("merge", "OTHER", "Make OTHER part of TERM; its names and its evidence are kept.")
 _term_and_value("rename", "NAME", "Give TERM another title; the old one stays as another name.")
 _term_and_value("alias", "NAME", "Give TERM another name.")
 _term_and_value("code", "SYSTEM:CODE", "Give TERM a code, such as icd10:I63.")

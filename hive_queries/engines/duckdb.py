@@ -21,7 +21,7 @@ import duckdb
 from hive_queries.dialect import Statement, needed_by, read_shipped, tables
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter
 from strokemap.errors import FormatUnknown, HistoryStoreUnreachable
-from strokemap.home import replace_file
+from strokemap.home import replace_file, sync_folder
 
 FORMAT = "strokemap-histories-1"
 _TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "date": "DATE"}
@@ -87,7 +87,7 @@ class DuckDBStore:
                     partitions = self.root / "tables" / table / f"institution={institution}"
                     if partitions.exists():
                         partitions.rename(dropped / table)
-                        _sync(partitions.parent)
+                        sync_folder(partitions.parent)
             shutil.rmtree(dropped)
             shutil.rmtree(self.root / "incoming" / institution, ignore_errors=True)
         return counted
@@ -188,8 +188,9 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, source: Path, fold
     # Sorted by patient, a look-up of one reads few row groups.
     ordered = rows.order("patient, source_row") if "patient" in columns else rows
     ordered.write_parquet(str(folder / _FILE))
-    _sync(folder / _FILE)
-    _sync(folder)
+    with (folder / _FILE).open("rb") as handle:
+        os.fsync(handle.fileno())
+    sync_folder(folder)
 
 
 def _put(source: Path, partition: Path) -> None:
@@ -197,13 +198,5 @@ def _put(source: Path, partition: Path) -> None:
     shutil.rmtree(partition, ignore_errors=True)
     partition.parent.mkdir(parents=True, exist_ok=True)
     source.rename(partition)
-    _sync(partition.parent)
-    _sync(partition.parent.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(partition.parent)
+    sync_folder(partition.parent.parent)

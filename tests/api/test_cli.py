@@ -1,5 +1,6 @@
 import bz2
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -163,7 +164,8 @@ def test_search_answers_in_the_promised_shape(demo_command: Callable) -> None:
     shown = demo_command("search", "mini stroke with trouble finding words", "--json")
     answer = json.loads(shown.out)
     assert set(answer) == {
-        *("query", "audience", "build", "terms", "unlinked", "expansion", "results", "entry", "entry_error", "took_ms")
+        *("query", "audience", "build", "terms", "unlinked", "expansion", "why_no_expansion"),
+        *("results", "entry", "entry_error", "took_ms"),
     }
     assert "Transient ischemic attack" in [term["term"] for term in answer["terms"]]
     assert answer["results"]
@@ -248,11 +250,23 @@ def test_quarantined_row_is_named_by_place_not_by_value(demo_command: Callable) 
 
 
 def test_withdrawn_institution_leaves_the_others(demo_command: Callable, demonstration, tmp_path: Path) -> None:
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(demonstration.setup.settings.home, copy)
     assert demo_command("--home", copy, "histories", "withdraw", "north").status == 0
     left = json.loads(demo_command("--home", copy, "histories", "status", "--json").out)["institutions"]
     assert {row["institution"] for row in left} == {"river", "lake"}
     assert demo_command("--home", copy, "recommend", "north-000001").status == 1
+
+
+def test_damaged_index_is_made_anew_by_the_command_that_the_hint_names(
+    demo_command: Callable, demonstration, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(demonstration.setup.settings.home, copy)
+    for manifest in (copy / "index").glob("*/manifest.json"):
+        manifest.write_text("{}")
+    shown = demo_command("--home", copy, "search", "aphasia")
+    assert shown.status == 1
+    assert "strokemap index" in shown.err
+    assert demo_command("--home", copy, "index").status == 0
+    assert demo_command("--home", copy, "search", "aphasia").status == 0
