@@ -4,7 +4,6 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 DATA := $(abspath $(wildcard ../shared/data))
-export UV_NO_PROGRESS ?= $(if $(CI),1,)
 
 .PHONY: help setup setup-dev demo test-fast test soak check docs clean
 
