@@ -43,6 +43,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From here on callers wait instead of being refused: the address is printed before the application is up.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise UsageError(
