@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
 
-from kg_builder.build import digest_build
+from kg_builder.digest import digest_build
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, PageText, Term
 
 CURATED = "Curator's decision"

@@ -103,7 +103,7 @@ def show_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
 @click.pass_context
 def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
     """List the terms and links that came, went or changed from build A to build B."""
-    from kg_builder.build import diff_builds
+    from kg_builder.digest import diff_builds
 
     bench = open_bench(ctx)
     found = diff_builds(bench.read(a), bench.read(b))

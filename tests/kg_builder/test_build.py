@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kg_builder.build import assemble, diff_builds, digest_build, publish_build, rollback_build
+from kg_builder.build import assemble, publish_build, rollback_build
 from kg_builder.crawl import Accepted, Crawled
+from kg_builder.digest import diff_builds, digest_build
 from kg_builder.model import Build, Digest, PageText
 from kg_builder.projection import published_projection
 from kg_builder.stores import MapStore, open_map_store

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kg_builder.build import digest_build
 from kg_builder.curate import ACTIONS, apply_decisions, curated_texts, decide, in_force, review_queue
+from kg_builder.digest import digest_build
 from kg_builder.model import Build, Decision, Link, PageText, Term
 from kg_builder.projection import make_projection
 from kg_builder.stores import MapStore, open_map_store
