@@ -79,6 +79,11 @@ def test_each_command_stands_in_the_docs_with_its_options() -> None:
         assert set(re.findall(r"--[a-z][a-z-]*", documented[name])) == options, name
 
 
+def test_each_command_but_the_server_gives_its_result_as_json_too() -> None:
+    without = [name for name, command in all_commands().items() if "as_json" not in {p.name for p in command.params}]
+    assert without == ["serve"]
+
+
 def test_list_of_commands_says_what_their_help_says() -> None:
     for name, (_, text) in COMMANDS.items():
         command = cli.get_command(click.Context(cli), name)

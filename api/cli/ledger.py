@@ -65,21 +65,24 @@ def verify(ctx: click.Context, *, receipt: Path | None, as_json: bool) -> None:
 @ledger.command("receipt")
 @click.argument("index", type=int)
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE")
+@json_option
 @click.pass_context
-def receipt(ctx: click.Context, *, index: int, out: Path) -> None:
+def receipt(ctx: click.Context, *, index: int, out: Path, as_json: bool) -> None:
     """Write the receipt of entry INDEX: proof that it is on the ledger, checkable without us."""
     opened = _ledger(ctx)
     opened.publish()
     replace_file(out, opened.receipt(index).text)
-    click.echo(f"Wrote the receipt of entry {index} to {out}.", err=True)
+    show({"index": index, "out": str(out)}, as_json=as_json, text=f"Wrote the receipt of entry {index} to {out}.")
 
 
 @ledger.command("open")
 @click.argument("index", type=int)
+@json_option
 @click.pass_context
-def open_(ctx: click.Context, *, index: int) -> None:
+def open_(ctx: click.Context, *, index: int, as_json: bool) -> None:
     """Print what entry INDEX commits to, from the vault."""
-    click.echo(_ledger(ctx).open(index).decode())
+    content = _ledger(ctx).open(index).decode()
+    show({"index": index, "content": content}, as_json=as_json, text=content)
 
 
 @ledger.command("erase")
@@ -97,13 +100,14 @@ def erase(ctx: click.Context, *, index: int, reason: str, as_json: bool) -> None
 
 @ledger.command("export")
 @click.argument("folder", type=click.Path(path_type=Path))
+@json_option
 @click.pass_context
-def export(ctx: click.Context, *, folder: Path) -> None:
+def export(ctx: click.Context, *, folder: Path, as_json: bool) -> None:
     """Copy log, tiles, checkpoint and public key to FOLDER, for a mirror or a verifier."""
     opened = _ledger(ctx)
     opened.publish()
-    opened.export(folder)
-    click.echo(f"Wrote the ledger to {folder}.", err=True)
+    size = opened.export(folder).size
+    show({"folder": str(folder), "size": size}, as_json=as_json, text=f"Wrote {size} entries to {folder}.")
 
 
 def _ledger(ctx: click.Context) -> Ledger:

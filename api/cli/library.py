@@ -60,15 +60,17 @@ def list_articles(ctx: click.Context, *, as_json: bool) -> None:
 @click.argument("article_id", metavar="ID")
 @click.argument("field")
 @click.argument("value")
+@json_option
 @click.pass_context
-def set_field(ctx: click.Context, *, article_id: str, field: str, value: str) -> None:
+def set_field(ctx: click.Context, *, article_id: str, field: str, value: str, as_json: bool) -> None:
     """Correct one FIELD of an article (kind, audience, stage, …); imports never overwrite it."""
     setup = open_setup(ctx)
     Library.open(setup.home.library).correct(article_id, field, value)
     if setup.home.current("map"):
         with bars() as progress:
             make_index(setup.home, progress=progress)
-    click.echo(f"{article_id}: {field} is now {value}.", err=True)
+    document = {"id": article_id, "field": field, "value": value}
+    show(document, as_json=as_json, text=f"{article_id}: {field} is now {value}.")
 
 
 @click.command()

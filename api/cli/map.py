@@ -147,15 +147,17 @@ def rollback(ctx: click.Context, *, topic: str | None, as_json: bool) -> None:
     "--format", "format_", required=True, type=click.Choice(["turtle", "jsonld", "ntriples", "graphml", "csv"])
 )
 @click.option("--build", help="Beginning of a digest [default: the published build].")
+@json_option
 @click.pass_context
-def export(ctx: click.Context, *, out: Path, format_: str, build: str | None) -> None:
+def export(ctx: click.Context, *, out: Path, format_: str, build: str | None, as_json: bool) -> None:
     """Write a build to OUT (for csv: a folder)."""
     from kg_builder.export import export_build
 
     bench = open_bench(ctx)
     found = bench.read(build)
     export_build(found, decisions=bench.decisions(), format=format_, out=out)
-    click.echo(f"Wrote {len(found.terms)} terms and {len(found.links)} links to {out}.", err=True)
+    document = {"out": str(out), "digest": found.digest, "terms": len(found.terms), "links": len(found.links)}
+    show(document, as_json=as_json, text=f"Wrote {len(found.terms)} terms and {len(found.links)} links to {out}.")
 
 
 def _summary(build: BuildSummary) -> dict[str, object]:

@@ -28,12 +28,14 @@ def serve(ctx: click.Context, *, host: str, port: int) -> None:
 @click.option("--role", required=True, metavar="R", help="patient, clinician, curator, auditor or institution.")
 @click.option("--subject", required=True, metavar="S", help="For a patient: <institution>-<own id>.")
 @click.option("--institution", default="", metavar="I", help="A clinician's, or the institution itself.")
+@json_option
 @click.pass_context
-def token(ctx: click.Context, *, role: str, subject: str, institution: str) -> None:
+def token(ctx: click.Context, *, role: str, subject: str, institution: str, as_json: bool) -> None:
     """Make a bearer token that lasts twelve hours."""
     setup = open_setup(ctx)
     caller = Caller(role=role, subject=subject, institution=institution)
-    click.echo(make_token(caller, key=setup.keys.secret("token"), origin=setup.home.origin, now=utc_now()))
+    text = make_token(caller, key=setup.keys.secret("token"), origin=setup.home.origin, now=utc_now())
+    show({"token": text}, as_json=as_json, text=text)
 
 
 @click.command()
