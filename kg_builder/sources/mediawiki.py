@@ -8,8 +8,9 @@ first 500 among them, and where the texts of 50 pages are more than a wiki gives
 from __future__ import annotations
 
 import re
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,14 @@ class MediaWiki:
     """The wiki's names of its other namespaces, in small letters."""
 
     @classmethod
-    def open(cls, address: str, *, contact: str, pace: Pace | None = None) -> MediaWiki:
+    def open(
+        cls,
+        address: str,
+        *,
+        contact: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> MediaWiki:
         """Open a wiki by the address of its api.php, of a page of it, or of its root, and ask for its name.
 
         Errors: SourceUnsupported, SourceContactMissing, SourceUnreachable, SourceRefused, SourceMalformed.
@@ -67,7 +75,7 @@ class MediaWiki:
                 hint="Set contact in strokemap.toml, or STROKEMAP_CONTACT. The wiki sees it with each request.",
                 where="contact",
             )
-        pace = pace or Pace(manners=manners_towards(urlsplit(places[0]).hostname or ""))
+        pace = Pace(manners=manners_towards(urlsplit(places[0]).hostname or ""), clock=clock, sleep=sleep)
         for place in places[:-1]:
             try:
                 return cls._greet(place, contact=contact, pace=pace)

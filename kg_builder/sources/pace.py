@@ -7,7 +7,6 @@ The limits are those of Wikimedia's robot policy and API etiquette: one request 
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,8 +45,8 @@ class Pace:
     """Lets requests through one after another, none too early."""
 
     manners: Manners
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
     requests: int = field(default=0, init=False)
     """How many were let through."""
     _free_at: float = field(default=float("-inf"), init=False)

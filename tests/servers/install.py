@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
-MEDIAWIKI = ("mediawiki", "php-cli", "php8.2-cgi", "micro-httpd", "php-sqlite3", "php8.2-bz2")
+# php-cgi goes first: apt would otherwise meet MediaWiki's wish for a web server's PHP with Apache.
+MEDIAWIKI = ("php-cgi", "mediawiki", "php-cli", "micro-httpd", "php-sqlite3", "php-bz2")
 
 
 def version(package: str) -> str | None:
@@ -27,6 +29,9 @@ def install(packages: tuple[str, ...]) -> None:
     if not missing:
         return
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if "micro-httpd" in missing and Path("/run/systemd/system").exists():
+        # Its socket would listen on port 80 of every address.
+        subprocess.run([*as_root, "systemctl", "mask", "micro-httpd.socket"], check=False, capture_output=True)
     apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", "--quiet"]
     for step in ([*apt, "update"], [*apt, "install", "--yes", "--no-install-recommends", *missing]):
         try:
