@@ -112,7 +112,9 @@ class Wikis:
         environment["MW_CONFIG_FILE"] = str(folder / "LocalSettings.php")
         log = folder / "server.log"
         with log.open("wb") as out:
-            command = ["php", "-d", "zlib.output_compression=On", "-S", f"127.0.0.1:{port}", "-t", str(CODE)]
+            # setpriv: where the tests are killed, the server goes with them.
+            command = ["setpriv", "--pdeathsig", "KILL"]
+            command += ["php", "-d", "zlib.output_compression=On", "-S", f"127.0.0.1:{port}", "-t", str(CODE)]
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
