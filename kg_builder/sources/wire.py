@@ -17,7 +17,7 @@ import mwclient
 import requests
 from requests.models import Response
 from urllib3.exceptions import HTTPError as TransportError
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import LocationValueError, NewConnectionError
 
 from kg_builder.sources.pace import LONGEST_WAIT, Pace, retry_after
 from strokemap import __version__
@@ -63,6 +63,14 @@ class _Body:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Session(requests.Session):
+    """Goes nowhere but where it was sent."""
+
+    def get_redirect_target(self, resp: Response) -> None:  # noqa: ARG002
+        """Follow nothing, and look at no address that a wiki sends readers on to."""
+        return
+
+
 class Wire:
     """One wiki's API. Requests go out one at a time; each new try is one more request."""
 
@@ -74,7 +82,7 @@ class Wire:
         self._pace = pace
         self._answered = False
         self._after: float | None = None
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers["User-Agent"] = f"Strokemap/{__version__} ({contact}) mwclient/{mwclient.__version__}"
         self._script = script.removesuffix(".php")
         self._site = mwclient.Site(
@@ -122,9 +130,7 @@ class Wire:
             headers["Promise-Non-Write-API-Action"] = "true"
         try:
             with self._pace.turn():
-                sending = self._session.request(
-                    method, url, headers=headers, stream=True, allow_redirects=False, **options
-                )
+                sending = self._session.request(method, url, headers=headers, stream=True, **options)
                 with sending as response:
                     told = response.headers
                     self._after = retry_after(told.get("Retry-After"), date=told.get("Date"))
@@ -136,6 +142,8 @@ class Wire:
             raise _Fault("it did not answer in time", silent=True) from None
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
             raise _Fault("its answer is cut off or damaged", garbled=True) from None
+        except (requests.exceptions.InvalidURL, LocationValueError):
+            raise _Fault("its address can't be used", silent=True) from None
         except (requests.RequestException, TransportError) as error:
             raise _Fault("the connection failed", silent=_never_connected(error)) from None
 
@@ -170,9 +178,9 @@ class Wire:
         if status in (408, 429) or 500 <= status <= 599:
             raise _Fault(f"it answers with status {status}", after=self._after)
         if 300 <= status <= 399:
-            target = urlsplit(response.headers.get("Location", ""))
-            elsewhere = f" to {target.scheme}://{target.hostname}{target.path}"[:200] if target.hostname else ""
-            message, hint = f"The wiki sends readers on{elsewhere}.", "Give the address that it leads to."
+            target = _without_secrets(response.headers.get("Location", ""))
+            message = f"The wiki sends readers on to {target or 'nowhere'}."
+            hint = "Give the address that it leads to."
         else:
             message = f"The wiki refuses requests to this address: status {status}."
             hint = "Check the address, and that it may be read without logging in; 403 may also mean the contact."
@@ -213,6 +221,16 @@ def _read_whole(response: Response, *, clock: Callable[[], float]) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise _Fault("its answer is not UTF-8", garbled=True) from None
+
+
+def _without_secrets(address: str) -> str:
+    """Give an address without user, password and question, cut to a bearable length; "" where it makes no sense."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:200] if parts.hostname else ""
 
 
 def _never_connected(error: Exception) -> bool:

@@ -201,6 +201,20 @@ def test_refusal_ends_at_once(wire: Wire, server: Scripted, status: int) -> None
         assert "https://other.example/w/api.php" in caught.value.message
 
 
+@pytest.mark.parametrize("place", ["", "/w/api.php", "http://[half", "http://x:99999/", "mailto:a@b"])
+def test_redirection_to_nonsense_is_a_refusal_too(wire: Wire, server: Scripted, place: str) -> None:
+    server.answers = [(302, {"Location": place}, b"")]
+    with pytest.raises(SourceRefused, match="nowhere"):
+        wire.ask()
+
+
+def test_host_that_can_be_none_is_given_up_soon(connect: Callable[..., Wire]) -> None:
+    wire = connect("http://a..b/api.php")
+    with pytest.raises(SourceUnreachable):
+        wire.ask()
+    assert wire.requests == FIRST_TRIES
+
+
 @pytest.mark.parametrize("code", ["readapidenied", "badcontinue", "<script>", "x" * 500])
 def test_other_errors_of_the_api_end_at_once(wire: Wire, server: Scripted, code: str) -> None:
     server.answers = [(200, {}, error(code))]
