@@ -5,7 +5,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 DATA := $(abspath $(wildcard ../shared/data))
 
-.PHONY: help setup setup-dev demo test-fast test soak check docs clean
+.PHONY: help setup setup-dev demo test-fast test-servers test soak check docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,9 +39,12 @@ docs: setup-dev  ## build the documentation, every warning an error
 	$(BIN)/mkdocs build --strict --quiet
 
 test-fast: setup-dev  ## tests without servers or large data
-	$(BIN)/pytest -m "not slow and not data"
+	$(BIN)/pytest -m "not slow and not data and not server"
 
-test: setup-dev check docs  ## everything
+test-servers: setup-dev  ## install what the servers of the tests come from
+	$(BIN)/python -m tests.servers.install
+
+test: setup-dev check docs test-servers  ## everything
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest
 
 soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json

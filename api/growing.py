@@ -22,6 +22,8 @@ class Crawl:
 
     topic: Topic
     source: str
+    contact: str = ""
+    """The operator's, for a source that is somebody else's wiki."""
     path_length: int | None = None
     max_pages: int | None = None
     resume: bool = False
@@ -34,7 +36,7 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
     key = hashlib.sha256(repr((topic, asked.source, asked.max_pages)).encode()).hexdigest()[:16]
     with (
         bench.home.lock("crawl", wait=False),
-        closing(open_source(asked.source, work=work, progress=progress)) as source,
+        closing(open_source(asked.source, work=work, contact=asked.contact, progress=progress)) as source,
     ):
         frontier = Frontier.open(work / key)
         try:

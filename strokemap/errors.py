@@ -140,6 +140,29 @@ class SourceUnsupported(MapError):
     exit_status = 2
 
 
+class SourceContactMissing(MapError):
+    """Reading a wiki's API needs the operator's contact, which the wiki sees with each request."""
+
+    code = "map.source.contact_missing"
+    exit_status = 2
+    http_status = 422
+
+
+class SourceUnreachable(MapError):
+    """The wiki does not answer, is overloaded, or asks to come back later; what was read is kept."""
+
+    code = "map.source.unreachable"
+    retryable = True
+    http_status = 503
+
+
+class SourceRefused(MapError):
+    """The wiki answers, but refuses: a wrong address, a login needed, a client that it does not let in."""
+
+    code = "map.source.refused"
+    http_status = 502
+
+
 class SourceMalformed(MapError):
     """The page source is damaged or is not what it says it is."""
 

@@ -29,7 +29,7 @@ class Settings(BaseModel):
     keys: Path = Field(default_factory=default_folder, description="The folder of the secrets, outside home")
     map_store: str = Field("", description="neo4j://… or sqlite:///FILE; empty: map.db under home")
     history_store: str = Field("", description="hive://… or duckdb:///FOLDER; empty: histories/ under home")
-    contact: str = Field("", description="The operator's mail address, sent to Wikipedia with each request")
+    contact: str = Field("", description="The operator's mail or web address, sent to a wiki with each request")
     origin: str = Field("", description="The ledger's name when home is first made, such as hospital.example/ledger")
 
     def map_store_url(self) -> str:

@@ -10,6 +10,8 @@ import pytest
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 
+pytest_plugins = ["tests.servers.mediawiki"]
+
 _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.context import bars, json_option, open_bench, open_setup, show
+from api.cli.context import bars, json_option, open_bench, open_setup, read_settings, show
 
 if TYPE_CHECKING:
     from search.evaluate import RetrievalEvaluation
@@ -39,7 +39,11 @@ def evaluate_map_command(ctx: click.Context, *, topic: str, labels: Path, label:
     asked, table = load_topic(topic), read_labels(labels, column=label)
     build = bench.read(None)
     work = bench.home.work / "crawl"
-    with bars() as progress, closing(open_source(build.made.source, work=work, progress=progress)) as source:
+    contact = read_settings(ctx).contact
+    with (
+        bars() as progress,
+        closing(open_source(build.made.source, work=work, contact=contact, progress=progress)) as source,
+    ):
         found = evaluate_map(build, topic=asked, labels=table, source=source, progress=progress)
     show(map_document(found), as_json=as_json, text=format_map_table(found))
 

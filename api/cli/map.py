@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from api.cli.context import bars, json_option, open_bench, show
+from api.cli.context import bars, json_option, open_bench, read_settings, show
 from api.growing import Crawl, grow
 from api.service import utc_now
 from kg_builder.model import Build
@@ -17,7 +17,7 @@ from strokemap.topic import check_path_length, load_topic
 
 @click.command()
 @click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke) or a TOML file.")
-@click.option("--source", required=True, metavar="URL|FILE", help="A MediaWiki XML export (.xml, .bz2, .gz).")
+@click.option("--source", required=True, metavar="URL|FILE", help="A wiki's address, or an XML export.")
 @click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
 @click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")
 @click.option("--resume", is_flag=True, help="Go on where a stopped crawl was; with nothing to resume, start anew.")
@@ -38,7 +38,14 @@ def crawl(
     """Grow a map: from the starting terms along accepted links, up to the path length."""
     if path_length is not None:
         check_path_length(path_length, where="--path-length")
-    asked = Crawl(topic=load_topic(topic), source=source, path_length=path_length, max_pages=max_pages, resume=resume)
+    asked = Crawl(
+        topic=load_topic(topic),
+        source=source,
+        contact=read_settings(ctx).contact,
+        path_length=path_length,
+        max_pages=max_pages,
+        resume=resume,
+    )
     bench = open_bench(ctx)
     with bars() as progress:
         build = grow(asked, bench=bench, now=utc_now(), progress=progress)

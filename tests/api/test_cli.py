@@ -131,6 +131,26 @@ def test_error_is_one_json_document_when_asked_for(command: Callable, folder: Pa
     assert error["hint"]
 
 
+@pytest.mark.parametrize(
+    ("source", "contact", "code", "status"),
+    [
+        ("https://wiki.invalid/w/api.php", "", "map.source.contact_missing", 2),
+        ("ftp://wiki.invalid/", "ops@hospital.example", "map.source.unsupported", 2),
+        ("http://127.0.0.1:1/w/api.php", "ops@hospital.example", "map.source.unreachable", 1),
+        ("https://127.0.0.1:1/", "ops@hospital.example", "map.source.unreachable", 1),
+    ],
+)
+def test_crawl_says_what_is_wrong_with_a_wikis_address(
+    command: Callable, monkeypatch: pytest.MonkeyPatch, source: str, contact: str, code: str, status: int
+) -> None:
+    monkeypatch.setenv("STROKEMAP_CONTACT", contact)
+    shown = command("crawl", "--topic", "stroke", "--source", source, "--json")
+    error = json.loads(shown.out)["error"]
+    assert (error["code"], shown.status) == (code, status)
+    assert error["hint"]
+    assert "Traceback" not in shown.err
+
+
 def test_query_of_ten_megabytes_is_refused(demo_command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "api.cli.main", "search", "-"],

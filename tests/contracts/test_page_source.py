@@ -12,6 +12,7 @@ import pytest
 from kg_builder.model import Mention, Section
 from kg_builder.sources import PageSource, XmlExport
 from kg_builder.sources.base import Fetched
+from kg_builder.sources.mediawiki import MediaWiki
 from kg_builder.titles import normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
 from strokemap.progress import silent
@@ -74,24 +75,31 @@ class FakeSource:
 
 
 Opener = Callable[[Mapping[str, str]], PageSource]
-IMPLEMENTATIONS = {"export": XmlExport, "fake": FakeSource}
+IMPLEMENTATIONS = {"export": XmlExport, "api": MediaWiki, "fake": FakeSource}
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
+@pytest.fixture(params=["export", pytest.param("api", marks=pytest.mark.server), "fake"])
 def open_wiki(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     opened: list[PageSource] = []
 
-    def export(pages: Mapping[str, str]) -> PageSource:
+    def write(pages: Mapping[str, str]) -> Path:
         rows = "".join(
             f"<page><title>{escape(title)}</title><ns>0</ns><revision><text>{escape(text)}</text></revision></page>"
             for title, text in pages.items()
         )
         path = tmp_path / "wiki.xml"
         path.write_text(f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/">{rows}</mediawiki>', "utf-8")
-        return XmlExport.open(path, work=tmp_path / "work", progress=silent)
+        return path
+
+    def export(pages: Mapping[str, str]) -> PageSource:
+        return XmlExport.open(write(pages), work=tmp_path / "work", progress=silent)
+
+    def api(pages: Mapping[str, str]) -> PageSource:
+        address = request.getfixturevalue("wikis").serve(write(pages))
+        return MediaWiki.open(address, contact="tests@strokemap.example")
 
     def open_(pages: Mapping[str, str]) -> PageSource:
-        opened.append({"export": export, "fake": FakeSource}[request.param](pages))
+        opened.append({"export": export, "api": api, "fake": FakeSource}[request.param](pages))
         return opened[-1]
 
     yield open_

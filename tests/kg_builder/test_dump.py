@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kg_builder.sources import dump, open_source
+from kg_builder.sources import dump
 from kg_builder.sources.dump import XmlExport
-from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed, SourceUnsupported, StrokemapError
+from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed, StrokemapError
 from strokemap.progress import silent
 
 Export = Callable[..., Path]
@@ -145,13 +145,6 @@ def test_missing_file_and_folder_are_named(work: Path, tmp_path: Path) -> None:
         with pytest.raises(InputMissing) as caught:
             open_export(path, work)
         assert caught.value.where == str(path)
-
-
-def test_address_is_not_supported_yet(work: Path) -> None:
-    with pytest.raises(SourceUnsupported) as caught:
-        open_source("https://en.wikipedia.org/w/api.php?token=secret", work=work, progress=silent)
-    assert caught.value.exit_status == 2
-    assert "secret" not in str(caught.value.where)
 
 
 def test_index_that_cannot_be_written_is_told(export: Path, tmp_path: Path) -> None:

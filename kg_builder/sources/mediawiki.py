@@ -1,0 +1,224 @@
+"""Pages from a wiki's own API (MediaWiki Action API): 50 titles a request, with text, redirects and other names.
+
+The wikitext is parsed here, as that of an export, so that both give the same build of the same wiki. Only what readers
+see without logging in is read. Cost: one request for every 50 titles; one more for every 500 other names beyond the
+first 500 among them, and where the texts of 50 pages are more than a wiki gives at once.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from kg_builder.model import Page, Site
+from kg_builder.sources.answers import AnswerMisshapen, Answers
+from kg_builder.sources.base import Fetched
+from kg_builder.sources.pace import Pace, manners_towards
+from kg_builder.sources.wire import Wire
+from kg_builder.titles import normalise_title
+from kg_builder.wikitext import parse_page, redirect_target
+from strokemap.errors import SourceContactMissing, SourceMalformed, SourceRefused, SourceUnsupported
+
+TITLES = 50
+"""As many as a wiki answers at once to those who have not logged in."""
+MOST_PARTS = 1000
+"""Of one answer; a wiki that has not come to an end by then goes round in circles."""
+_CONTACT = re.compile(r"[\x21-\x7e]{1,100}@[\x21-\x7e]{1,100}|https?://[\x21-\x7e]{1,200}")
+_PAGES = {
+    "redirects": "1",
+    "prop": "revisions|redirects",
+    "rvprop": "content",
+    "rvslots": "main",
+    "rdprop": "title",
+    "rdnamespace": "0",
+    "rdlimit": "max",
+}
+_SITE = {"meta": "siteinfo", "siprop": "general|namespaces|namespacealiases"}
+# Redirects to redirects are rare, and prop=redirects does not follow them: the wiki's own list of them does it at once.
+_CHAINS = {"generator": "querypage", "gqppage": "DoubleRedirects", "gqplimit": "max", "redirects": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaWiki:
+    """A PageSource over one wiki's API."""
+
+    site: Site
+    _wire: Wire
+    _chains: Mapping[str, frozenset[str]]
+    """For a title, the redirects to it, where one of the two is part of a chain."""
+    _prefixes: frozenset[str]
+    """The wiki's names of its other namespaces, in small letters."""
+
+    @classmethod
+    def open(
+        cls,
+        address: str,
+        *,
+        contact: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> MediaWiki:
+        """Open a wiki by the address of its api.php, of a page of it, or of its root, and ask for its name.
+
+        Errors: SourceUnsupported, SourceContactMissing, SourceUnreachable, SourceRefused, SourceMalformed.
+        """
+        places, contact = _places(address), contact.strip()
+        if not _CONTACT.fullmatch(contact) or set(contact) & set("()<>"):
+            raise SourceContactMissing(
+                "A wiki wants to know who reads it: the operator's mail address or web address.",
+                hint="Set contact in strokemap.toml, or STROKEMAP_CONTACT. The wiki sees it with each request.",
+                where="contact",
+            )
+        pace = Pace(manners=manners_towards(urlsplit(places[0]).hostname or ""), clock=clock, sleep=sleep)
+        for place in places[:-1]:
+            try:
+                return cls._greet(place, contact=contact, pace=pace)
+            except (SourceRefused, SourceMalformed):
+                continue  # No api.php lies there: it is in the next place.
+        return cls._greet(places[-1], contact=contact, pace=pace)
+
+    @property
+    def name(self) -> str:
+        """The address of api.php."""
+        return self._wire.address
+
+    @property
+    def edition(self) -> str:
+        """Nothing: pages may change any time."""
+        return ""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far, new tries among them."""
+        return self._wire.requests
+
+    def fetch(self, titles: Sequence[str]) -> Fetched:
+        """Read pages by title; the wiki follows chains of redirects, and a loop leads nowhere."""
+        asked = {title: normalise_title(title) for title in titles}
+        wanted = sorted({name for name in asked.values() if name})
+        leads: dict[str, str | None] = {"": None}
+        pages: dict[str, Page] = {}
+        failed: dict[str, str] = {}
+        for start in range(0, len(wanted), TITLES):
+            batch = wanted[start : start + TITLES]
+            told = _ask(self._wire, _PAGES | {"titles": "|".join(batch)})
+            for name in batch:
+                # An export has no redirects of other namespaces; nor does a map.
+                title = None if any(map(self._is_elsewhere, told.way(name)[:-1])) else told.title(name)
+                text = None if title is None else told.text(title)
+                leads[name] = None if title is None else normalise_title(title)
+                if title is not None and text is None:
+                    failed[name] = "the wiki does not give its text"
+                elif not told.knows(name):
+                    failed[name] = "the wiki's answer leaves it out"
+                elif text is None or redirect_target(text):
+                    # The text of a redirect is given where the wiki itself does not follow it.
+                    leads[name] = None
+                elif title is not None and (own := normalise_title(title)) not in pages:
+                    pages[own] = parse_page(own, text, redirects=self._names(title, told.redirects_to(title)))
+        return Fetched(
+            pages=tuple(pages[title] for title in sorted(pages)),
+            resolved={title: leads[name] for title, name in asked.items()},
+            failed={title: failed[name] for title, name in asked.items() if name in failed},
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    @classmethod
+    def _greet(cls, place: str, *, contact: str, pace: Pace) -> MediaWiki:
+        """Ask a wiki for its name and its chains of redirects: one request, more only where there are many chains."""
+        with ExitStack() as undo:
+            wire = Wire(place, contact=contact, pace=pace)
+            undo.callback(wire.close)
+            try:
+                told = _ask(wire, _SITE | _CHAINS)
+            except SourceRefused:
+                # Some wikis keep the list from readers. Chains are followed there, too, but give no other names.
+                told = _ask(wire, _SITE)
+            if not str(told.general.get("generator", "")).startswith("MediaWiki"):
+                raise SourceMalformed(
+                    "What answers at this address is no MediaWiki.",
+                    hint="Give the address of a wiki's api.php, or of one of its pages.",
+                    where=place,
+                )
+            undo.pop_all()
+        chains: dict[str, set[str]] = defaultdict(set)
+        for name, target in told.leads.items():
+            chains[target].add(name)
+        frozen = {target: frozenset(names) for target, names in chains.items()}
+        return cls(site=_site(told.general), _wire=wire, _chains=frozen, _prefixes=frozenset(told.prefixes))
+
+    def _is_elsewhere(self, title: str) -> bool:
+        prefix, colon, _ = title.partition(":")
+        return bool(colon) and prefix.lower() in self._prefixes
+
+    def _names(self, title: str, direct: Iterable[str]) -> list[str]:
+        """Give all names that lead to a page: the redirects to it, and those to them."""
+        found, waiting = set[str](), set(direct)
+        while waiting := {name for name in waiting if not self._is_elsewhere(name)}:
+            found |= waiting
+            waiting = {name for one in waiting for name in self._chains.get(one, ())} - found
+        return sorted({name for one in found if (name := normalise_title(one))} - {normalise_title(title)})
+
+
+def _ask(wire: Wire, question: Mapping[str, str]) -> Answers:
+    """Ask and put the parts of the answer together, whole or not at all."""
+    answers = Answers()
+    go_on: dict[str, str] = {"continue": ""}
+    try:
+        for _ in range(MOST_PARTS):
+            before, go_on = go_on, answers.add(wire.ask(**question, **go_on))
+            if not go_on:
+                return answers
+            if go_on == before:
+                break
+    except AnswerMisshapen:
+        message = "The wiki's answer has not the shape that MediaWiki gives."
+    else:
+        message = "The wiki's answer comes to no end."
+    hint = "Check that this is the address of a MediaWiki's api.php (version 1.32 or later)."
+    raise SourceMalformed(message, hint=hint, where=wire.address)
+
+
+def _places(address: str) -> tuple[str, ...]:
+    """Give where api.php may lie, the likelier first. Wikipedia has pages in /wiki/ and its scripts in /w/."""
+    try:
+        parts = urlsplit(address.strip())
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SourceUnsupported(
+            "This is no address that pages can be read from.",
+            hint="Give a wiki's address that begins with https:// or http://, or the path of an XML export.",
+            where=address.partition("?")[0].rpartition("@")[2][:200],
+        )
+    if parts.username is not None:
+        raise SourceUnsupported(
+            "An address with a user name or password is not used: it would be kept with the build.",
+            hint="Give the address without them. Only wikis that anyone may read can be crawled.",
+            where=parts.hostname,
+        )
+    folder, _, last = parts.path.rpartition("/")
+    if last.endswith(".php"):
+        found = [f"{folder}/api.php"]
+    elif folder in {"", "/wiki"} or folder.startswith("/wiki/"):
+        found = ["/w/api.php", "/api.php"]
+    else:
+        found = [f"{folder}/api.php"]
+    return tuple(urlunsplit((parts.scheme, parts.netloc, path, "", "")) for path in found)
+
+
+def _site(general: Mapping[str, Any]) -> Site:
+    """Read the wiki's name, and the address of its pages off that of its main page, as exports have them."""
+    base = str(general.get("base", ""))
+    address = base.rpartition("/")[0] + "/" if base.startswith(("https://", "http://")) else ""
+    return Site(name=str(general.get("sitename", "")).strip(), address=address)

@@ -1,0 +1,46 @@
+"""Installs the Debian packages that the servers of the tests come from: ``python -m tests.servers.install``.
+
+Nothing that is installed listens by itself: of what MediaWiki's package wants as web server, the smallest are named.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# php-cgi goes first: apt would otherwise meet MediaWiki's wish for a web server's PHP with Apache.
+MEDIAWIKI = ("php-cgi", "mediawiki", "php-cli", "micro-httpd", "php-sqlite3", "php-bz2")
+
+
+def version(package: str) -> str | None:
+    """Give the version of an installed Debian package, or None."""
+    if shutil.which("dpkg-query") is None:
+        return None
+    asked = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Version}", package]
+    status, _, number = subprocess.run(asked, check=False, capture_output=True, text=True).stdout.partition(" ")
+    return number if status == "installed" else None
+
+
+def install(packages: tuple[str, ...]) -> None:
+    """Install what is missing, as root or with sudo; where neither works, say what to install."""
+    missing = [package for package in packages if version(package) is None]
+    if not missing:
+        return
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if "micro-httpd" in missing and Path("/run/systemd/system").exists():
+        # Its socket would listen on port 80 of every address.
+        subprocess.run([*as_root, "systemctl", "mask", "micro-httpd.socket"], check=False, capture_output=True)
+    apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", "--quiet"]
+    for step in ([*apt, "update"], [*apt, "install", "--yes", "--no-install-recommends", *missing]):
+        try:
+            done = subprocess.run(step, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        except OSError as error:
+            raise RuntimeError(f"Install these Debian packages first: {' '.join(missing)} ({error}).") from None
+        if done.returncode:
+            raise RuntimeError(f"Install these Debian packages first: {' '.join(missing)}.\n{done.stdout[-3000:]}")
+
+
+if __name__ == "__main__":
+    install(MEDIAWIKI)
