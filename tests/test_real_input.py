@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -79,32 +78,30 @@ def histories(command: Callable[..., dict], test_data: Path) -> dict[str, dict]:
     return acquired
 
 
-def checkpoints(home: Path) -> int:
-    """Count what the crawl's checkpoint holds now."""
-    count = 0
-    for path in (home / "work" / "crawl").glob("*/*.sqlite*"):
-        if path.suffix == ".sqlite":
-            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as frontier:
-                for (table,) in frontier.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                    count += frontier.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]
-    return count
+def kill_after_checkpoints(process: subprocess.Popen[str], *, folder: Path, count: int) -> None:
+    """Kill a crawl once its checkpoint was written ``count`` times; the file is watched, not opened."""
+    seen: set[tuple[str, int]] = set()
+    before = {(str(path), path.stat().st_mtime_ns) for path in folder.glob("*/frontier.sqlite")}
+    deadline = time.monotonic() + 120
+    try:
+        while process.poll() is None and len(seen) < count and time.monotonic() < deadline:
+            now = {(str(path), path.stat().st_mtime_ns) for path in folder.glob("*/frontier.sqlite")}
+            seen |= now - before
+            time.sleep(0.005)  # waiting for another process, not for a clock
+        assert process.poll() is None, "it ended before it could be killed"
+        assert len(seen) >= count
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
 
 
 def test_crawl_killed_three_times_gives_the_same_build(
     build: dict, start: Callable[..., subprocess.Popen[str]], command: Callable[..., dict], crawl: tuple, folder: Path
 ) -> None:
-    seen = 0
+    work = folder / "killed" / "work" / "crawl"
     for _ in range(3):
-        process = start(*crawl, "--resume", home="killed")
-        deadline = time.monotonic() + 120
-        while process.poll() is None and checkpoints(folder / "killed") <= seen and time.monotonic() < deadline:
-            time.sleep(0.02)  # waiting for another process, not for a clock
-        assert process.poll() is None, "it ended before it could be killed"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        now = checkpoints(folder / "killed")
-        assert now > seen
-        seen = now
+        # The first writes make the tables and the beginning; then come the pages.
+        kill_after_checkpoints(start(*crawl, "--resume", home="killed"), folder=work, count=3)
     assert command(*crawl, "--resume", home="killed")["digest"] == build["digest"]
 
 
