@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, Made, PageText, Section, Term
 from kg_builder.stores import BuildSummary, MapStore, TermView, open_map_store
+from kg_builder.stores.neo4j import Neo4jMapStore
 from kg_builder.stores.sqlite import SqliteMapStore
 from strokemap.errors import BuildUnknown, MapStoreUnreachable, MapTermUnknown
 from strokemap.progress import Progress, silent
@@ -108,14 +110,24 @@ class FakeStore:
         return self._builds[digest]
 
 
-IMPLEMENTATIONS = {"sqlite": SqliteMapStore, "fake": FakeStore}
+IMPLEMENTATIONS = {"sqlite": SqliteMapStore, "neo4j": Neo4jMapStore, "fake": FakeStore}
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], MapStore]:
+@pytest.fixture(params=["sqlite", pytest.param("neo4j", marks=pytest.mark.server), "fake"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], MapStore]]:
     """Open the same store, as often as wanted."""
     fake = FakeStore()
-    return {"sqlite": lambda: open_map_store(f"sqlite:///{tmp_path}/map.db"), "fake": lambda: fake}[request.param]
+    urls = {"sqlite": f"sqlite:///{tmp_path}/map.db"}
+    if request.param == "neo4j":
+        urls["neo4j"] = request.getfixturevalue("neo4j_server").url
+    with contextlib.ExitStack() as opened:
+
+        def open_again() -> MapStore:
+            store = open_map_store(urls[request.param]) if request.param in urls else fake
+            opened.callback(store.close)
+            return store
+
+        yield open_again
 
 
 @pytest.fixture

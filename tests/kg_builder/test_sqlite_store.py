@@ -40,7 +40,7 @@ def ask(path: Path, query: str) -> object:
 
 
 @pytest.mark.parametrize(
-    "url", ["neo4j://h", "sqlite://", "sqlite:///", "sqlite://relative.db", "sqlite", "", "/a/b.db"]
+    "url", ["mysql://h", "sqlite://", "sqlite:///", "sqlite://relative.db", "sqlite", "", "/a/b.db"]
 )
 def test_url_of_another_store_is_not_supported(url: str) -> None:
     with pytest.raises(MapStoreUnsupported) as caught:
