@@ -7,7 +7,7 @@ runs on an event loop in a thread of its own, where a deadline cancels the call 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import logging
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 Rows = list[list[Any]]
 
 CONNECT_SECONDS = 3.0
-WAIT_SECONDS = 4.5
+WAIT_SECONDS = 4.0
 """How long one statement may take where a person waits."""
 TRIES = 6
 """How often a statement is sent that the server itself took back: a deadlock, a moment of too little memory."""
@@ -65,6 +65,8 @@ class Neo4jServer:
             raise MapStoreUnsupported(
                 "The map store's address can't be used.", hint="See docs/how-to-neo4j.md.", where=address.uri
             ) from None
+        # The driver warns of what we report ourselves, and may name the user: not on a person's terminal.
+        logging.getLogger("neo4j").setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="map store", daemon=True)
         self._thread.start()
@@ -95,6 +97,7 @@ class Neo4jServer:
         try:
             async with asyncio.timeout(1.0):
                 await self._driver.close()
+                await self._loop.shutdown_default_executor()
         except (TimeoutError, DriverError, OSError):
             return  # a server that is away needs no farewell
 
@@ -150,13 +153,11 @@ class Neo4jServer:
             message = "The map store can't be reached."
         else:
             message = f"The map store is too busy: {code}."
-        return MapStoreUnreachable(message, hint=self._hint(error) + _IN_DOUBT, where=where)
+        return MapStoreUnreachable(message, hint=self._hint(), where=where)
 
-    def _hint(self, error: BaseException) -> str:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLError):
-                return "The encryption does not match: +s in the address is for servers with TLS, +ssc if self-signed."
-            cause = cause.__cause__ or cause.__context__
-        plain = "" if self._address.encrypted else " A server that wants TLS needs +s in the address."
-        return f"Check that the server runs and that the setting map_store names it.{plain}"
+    def _hint(self) -> str:
+        if self._address.encrypted:
+            tls = "+s in the address is for a server with TLS, +ssc for one whose certificate nobody else has signed."
+        else:
+            tls = "A server that wants TLS needs +s in the address."
+        return f"Check that the server runs and that the setting map_store names it. {tls}{_IN_DOUBT}"

@@ -94,9 +94,11 @@ class Neo4jProcess:
         """Give the address as the setting ``map_store`` has it."""
         return self.address()
 
-    def address(self, *, scheme: str = "neo4j", password: str = PASSWORD_IN_ADDRESS, database: str = "") -> str:
+    def address(
+        self, *, scheme: str = "neo4j", user: str = "neo4j", password: str = PASSWORD_IN_ADDRESS, database: str = ""
+    ) -> str:
         """Give the address with one part of it otherwise."""
-        return f"{scheme}://neo4j:{password}@127.0.0.1:{self.port}{database and '/' + database}"
+        return f"{scheme}://{user}:{password}@127.0.0.1:{self.port}{database and '/' + database}"
 
     @property
     def pid(self) -> int:
