@@ -133,7 +133,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         embedded = _in_a_process(f"sqlite:///{folder}/map.db", **sizes)
         embedded["file_mb"] = os.path.getsize(f"{folder}/map.db") // 1_000_000
-        with running_neo4j(Path(folder) / "neo4j", heap=given.heap, pagecache="256m") as server:
+        with running_neo4j(Path(folder) / "neo4j", heap=given.heap, pagecache="256m", brief=False) as server:
             neo4j = _in_a_process(server.url, **sizes)
             neo4j["server_rss_mb_peak"] = _server_memory(server.pid)
             neo4j["server"] = f"Neo4j Community {VERSION}, heap {given.heap}"

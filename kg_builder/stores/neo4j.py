@@ -132,11 +132,21 @@ class Neo4jMapStore:
             raise _unknown(digest)
         term, found = rows[0]
         if term is None:
-            raise MapTermUnknown(
-                f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
-            )
+            raise _unknown_term(title)
         links = sorted((link_of(a, b, evidence) for a, b, evidence in found), key=lambda link: (link.a, link.b))
         return TermView(term=term_of(term), links=tuple(links))
+
+    def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
+        """Give the titles along a shortest path."""
+        rows = self._server.ask(_PATH, digest=digest, start=start, end=end)
+        if not rows:
+            raise _unknown(digest)
+        has_start, has_end, titles = rows[0]
+        for title, known in ((start, has_start), (end, has_end)):
+            if not known:
+                raise _unknown_term(title)
+        # Neo4j looks for no path from a term to itself.
+        return (start,) if start == end else tuple(titles or ())
 
     def close(self) -> None:
         """Close the connections."""
@@ -156,6 +166,12 @@ class Neo4jMapStore:
 
 def _unknown(digest: Digest) -> BuildUnknown:
     return BuildUnknown("The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest)
+
+
+def _unknown_term(title: str) -> MapTermUnknown:
+    return MapTermUnknown(
+        f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
+    )
 
 
 _BUILD = "MATCH (b:Build {digest: $digest}) RETURN b.topic_file, b.made, b.terms, b.links"
@@ -179,6 +195,14 @@ _TERM = """
     OPTIONAL MATCH (t)-[l:LINKED]-(:Term)
     RETURN properties(t), collect(CASE WHEN l IS NULL THEN null ELSE
         [startNode(l).title, endNode(l).title, [l.sources, l.targets, l.sections, l.sentences]] END)
+"""
+# No two terms of a map are further apart than twice the longest path length.
+_PATH = """
+    MATCH (:Build {digest: $digest})
+    OPTIONAL MATCH (a:Term {build: $digest, title: $start})
+    OPTIONAL MATCH (b:Term {build: $digest, title: $end})
+    OPTIONAL MATCH path = shortestPath((a)-[:LINKED*..12]-(b)) WHERE a <> b
+    RETURN a IS NOT NULL, b IS NOT NULL, [t IN nodes(path) | t.title]
 """
 # Whoever changes a topic's stack writes to the topic first: that takes its lock, so that what is read then stays so.
 _PUBLISH = """

@@ -143,12 +143,7 @@ class SqliteMapStore:
         """Look one term up with its links."""
         with self._transaction() as db:
             number, *_ = _build_row(db, digest)
-            query = "SELECT id, term FROM terms WHERE build = ? AND title = ?"
-            row = db.execute(query, (number, title)).fetchone()
-            if row is None:
-                raise MapTermUnknown(
-                    f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
-                )
+            row = _term_row(db, number, title)
             query = """
                 SELECT a.title, b.title, evidence FROM links
                 JOIN terms AS a ON a.build = links.build AND a.id = links.a
@@ -157,6 +152,25 @@ class SqliteMapStore:
             """
             links = tuple(_link(*found) for found in db.execute(query, {"build": number, "term": row[0]}))
             return TermView(term=unpack(Term, row[1]), links=links)
+
+    def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
+        """Give the titles along a shortest path, looked for in widening circles around its end."""
+        with self._transaction() as db:
+            number, *_ = _build_row(db, digest)
+            first, last = (_term_row(db, number, title)[0] for title in (start, end))
+            following, circle = {last: last}, [last]
+            while circle and first not in following:
+                rows = db.execute(_NEIGHBOURS, {"build": number, "circle": json.dumps(circle)})
+                circle = []
+                for near, far in rows:
+                    if far not in following:
+                        following[far] = near
+                        circle.append(far)
+            steps = [first] if first in following else []
+            while steps and steps[-1] != last:
+                steps.append(following[steps[-1]])
+            title_of = "SELECT title FROM terms WHERE build = ? AND id = ?"
+            return tuple(db.execute(title_of, (number, step)).fetchone()[0] for step in steps)
 
     def close(self) -> None:
         """Nothing is held open between calls."""
@@ -201,6 +215,21 @@ def _build_row(db: sqlite3.Connection, digest: Digest) -> tuple[int, str, str]:
             "The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest
         )
     return int(row[0]), str(row[1]), str(row[2])
+
+
+_NEIGHBOURS = """
+    SELECT a, b FROM links JOIN json_each(:circle) ON a = value WHERE build = :build UNION ALL
+    SELECT b, a FROM links JOIN json_each(:circle) ON b = value WHERE build = :build ORDER BY 1, 2
+"""
+
+
+def _term_row(db: sqlite3.Connection, build: int, title: str) -> tuple[int, str]:
+    row = db.execute("SELECT id, term FROM terms WHERE build = ? AND title = ?", (build, title)).fetchone()
+    if row is None:
+        raise MapTermUnknown(
+            f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
+        )
+    return int(row[0]), str(row[1])
 
 
 def _link(a: str, b: str, evidence: str) -> Link:

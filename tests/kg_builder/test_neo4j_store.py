@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -16,12 +18,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from kg_builder.build import digest_build
 from kg_builder.model import Build, Decision, Digest, PageText
 from kg_builder.stores import MapStore, bolt, neo4j_schema, neo4j_writing, open_map_store
+from kg_builder.stores.cypher import path_cypher
 from kg_builder.stores.neo4j_address import parse_address
 from kg_builder.stores.neo4j_writing import KEPT
 from strokemap.errors import (
@@ -29,6 +34,7 @@ from strokemap.errors import (
     FormatUnknown,
     MapError,
     MapStoreDatabaseUnknown,
+    MapStoreFailed,
     MapStoreRefused,
     MapStoreUnreachable,
     MapStoreUnsupported,
@@ -280,6 +286,17 @@ def test_published_build_is_found_as_the_documentation_says(
 
 
 @server
+def test_cypher_of_a_path_shows_it(neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build) -> None:
+    store.write(tiny_build, texts=(), progress=silent)
+    titles = store.path(tiny_build.digest, "Speech therapy", "Warfarin")
+    assert len(titles) == 5
+    text, parameters = path_cypher(tiny_build.digest, titles)
+    shown = [path for (path,) in neo4j_server.ask(text, **parameters)]
+    assert [[one["title"] for one in path.nodes] for path in shown] == [list(pair) for pair in pairwise(titles)]
+    assert all(path.relationships[0]["sentences"] for path in shown)
+
+
+@server
 def test_old_builds_that_nobody_needs_go_with_all_their_parts(
     neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, tiny_texts: Texts
 ) -> None:
@@ -471,6 +488,56 @@ def test_server_frozen_in_the_middle_of_a_write_has_the_build_after_a_second_try
     monkeypatch.setattr(neo4j_writing, "BATCH_SECONDS", 30.0)
     store.write(build, texts=(), progress=silent)
     assert store.read(build.digest) == build
+
+
+@server
+def test_server_that_cannot_write_to_its_disk_has_the_build_after_a_repair(
+    neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, tiny_texts: Texts
+) -> None:
+    """A limit of the system on the size of files does to the server what a read-only or full disk does."""
+    _, hard = resource.prlimit(neo4j_server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(neo4j_server.pid, resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        with refuses_in_time(MapStoreFailed) as caught:
+            store.write(tiny_build, texts=tiny_texts, progress=silent)
+        assert "disk" in caught[0].hint
+        with refuses_in_time(MapStoreFailed):
+            store.decide(A_DECISION)
+    finally:
+        neo4j_server.kill()
+        neo4j_server.start()
+    assert store.builds() == ()
+    store.write(tiny_build, texts=tiny_texts, progress=silent)
+    assert store.read(tiny_build.digest) == tiny_build
+    assert store.decisions() == ()
+
+
+@server
+@pytest.mark.data
+def test_build_of_real_pages_is_the_same_from_both_stores(
+    neo4j_server: Neo4jProcess, store: MapStore, test_data: Path, tmp_path: Path
+) -> None:
+    wiki = test_data / "wiki"
+    words = [sys.executable, "-m", "api.cli.main", "crawl", "--json"]
+    words += ["--topic", str(wiki / "topic-eval.toml"), "--source", str(wiki / "wiki-small.xml.bz2")]
+    made = {}
+    for name, url in (("sqlite", f"sqlite:///{tmp_path}/map.db"), ("neo4j", neo4j_server.url)):
+        more = {"STROKEMAP_MAP_STORE": url, "STROKEMAP_HOME": str(tmp_path / name)}
+        done = subprocess.run(words, env=os.environ | more, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        made[name] = json.loads(done.stdout)
+    digest = made["neo4j"]["digest"]
+    assert digest == made["sqlite"]["digest"]
+    with closing(open_map_store(f"sqlite:///{tmp_path}/map.db")) as embedded:
+        build, texts = embedded.read(digest), list(embedded.texts(digest))
+    found = store.read(digest)
+    assert replace(found, made=build.made) == build
+    assert digest_build(found.topic, found.terms, found.links) == digest
+    assert list(store.texts(digest)) == texts
+    assert len(found.terms) > 20
+    store.publish(digest)
+    find = "MATCH (b:Build {digest: $d})<-[:PUBLISHED]-(:Topic) RETURN b.terms, b.links"
+    assert neo4j_server.ask(find, d=digest) == [[len(build.terms), len(build.links)]]
 
 
 @server

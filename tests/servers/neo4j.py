@@ -69,8 +69,9 @@ def jars() -> Path:
 class Neo4jProcess:
     """One server with its own folder, started, stopped, frozen and killed at will."""
 
-    def __init__(self, folder: Path, *, heap: str = "256m", pagecache: str = "64m") -> None:
+    def __init__(self, folder: Path, *, heap: str = "256m", pagecache: str = "64m", brief: bool = True) -> None:
         self.home = folder
+        self._brief = brief
         self._heap = heap
         self._log = folder / "out.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,7 +110,9 @@ class Neo4jProcess:
     def start(self) -> None:
         """Start the server and wait until it answers; one that does not fails with its log."""
         opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
-        memory = ["-Xms256m", f"-Xmx{self._heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        memory = ["-Xms256m", f"-Xmx{self._heap}", "-XX:+UseSerialGC"]
+        if self._brief:  # starts sooner, and runs slower for it
+            memory.append("-XX:TieredStopAtLevel=1")
         folders = [f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}"]
         words = ["java", *memory, *opened, "-cp", self._classes, "org.neo4j.server.CommunityEntryPoint", *folders]
         with open(self._log, "ab") as log:
@@ -168,9 +171,11 @@ class Neo4jProcess:
 
 
 @contextlib.contextmanager
-def running_neo4j(folder: Path, **sizes: str) -> Iterator[Neo4jProcess]:
+def running_neo4j(
+    folder: Path, *, heap: str = "256m", pagecache: str = "64m", brief: bool = True
+) -> Iterator[Neo4jProcess]:
     """Run a server in a new folder; nothing is left of it but the folder."""
-    process = Neo4jProcess(folder, **sizes)
+    process = Neo4jProcess(folder, heap=heap, pagecache=pagecache, brief=brief)
     try:
         process.start()
         yield process
