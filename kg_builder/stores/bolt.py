@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 Rows = list[list[Any]]
 
 CONNECT_SECONDS = 3.0
-WAIT_SECONDS = 4.0
+WAIT_SECONDS = 3.5
 """How long one statement may take where a person waits."""
 TRIES = 6
 """How often a statement is sent that the server itself took back: a deadlock, a moment of too little memory."""

@@ -286,6 +286,20 @@ def test_published_build_is_found_as_the_documentation_says(
 
 
 @server
+def test_cypher_of_the_how_to_runs_as_it_stands(
+    neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, tiny_texts: Texts
+) -> None:
+    store.write(tiny_build, texts=tiny_texts, progress=silent)
+    store.publish(tiny_build.digest)
+    store.decide(A_DECISION)
+    page = Path(__file__).parents[2] / "docs" / "how-to-neo4j.md"
+    queries = re.findall(r"^```cypher\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert len(queries) == 7
+    for query in queries:
+        assert neo4j_server.ask(query), query
+
+
+@server
 def test_cypher_of_a_path_shows_it(neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build) -> None:
     store.write(tiny_build, texts=(), progress=silent)
     titles = store.path(tiny_build.digest, "Speech therapy", "Warfarin")

@@ -184,7 +184,8 @@ def running_neo4j(
 
 
 def main() -> None:
-    """Run a server until it is interrupted, and say where."""
+    """Run a server until it is interrupted or ended, and say where."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder, running_neo4j(Path(folder) / "neo4j") as server:
         sys.stdout.write(f"STROKEMAP_MAP_STORE={server.url}\n")
         sys.stdout.flush()
