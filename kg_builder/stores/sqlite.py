@@ -144,13 +144,7 @@ class SqliteMapStore:
         with self._transaction() as db:
             number, *_ = _build_row(db, digest)
             row = _term_row(db, number, title)
-            query = """
-                SELECT a.title, b.title, evidence FROM links
-                JOIN terms AS a ON a.build = links.build AND a.id = links.a
-                JOIN terms AS b ON b.build = links.build AND b.id = links.b
-                WHERE links.build = :build AND (links.a = :term OR links.b = :term) ORDER BY links.a, links.b
-            """
-            links = tuple(_link(*found) for found in db.execute(query, {"build": number, "term": row[0]}))
+            links = tuple(_link(*found) for found in db.execute(_LINKS_OF, {"build": number, "term": row[0]}))
             return TermView(term=unpack(Term, row[1]), links=links)
 
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
@@ -217,9 +211,19 @@ def _build_row(db: sqlite3.Connection, digest: Digest) -> tuple[int, str, str]:
     return int(row[0]), str(row[1]), str(row[2])
 
 
+# Each half by its own index, which SQLite has to be told: by itself it would read through all links of the build.
+_LINKS_OF = """
+    SELECT a.title, b.title, found.evidence FROM (
+        SELECT build, a, b, evidence FROM links WHERE build = :build AND a = :term UNION ALL
+        SELECT build, a, b, evidence FROM links INDEXED BY links_b WHERE build = :build AND b = :term
+    ) AS found
+    JOIN terms AS a ON a.build = found.build AND a.id = found.a
+    JOIN terms AS b ON b.build = found.build AND b.id = found.b ORDER BY found.a, found.b
+"""
 _NEIGHBOURS = """
-    SELECT a, b FROM links JOIN json_each(:circle) ON a = value WHERE build = :build UNION ALL
-    SELECT b, a FROM links JOIN json_each(:circle) ON b = value WHERE build = :build ORDER BY 1, 2
+    SELECT a, b FROM json_each(:circle) CROSS JOIN links ON build = :build AND a = value UNION ALL
+    SELECT b, a FROM json_each(:circle) CROSS JOIN links INDEXED BY links_b ON build = :build AND b = value
+    ORDER BY 1, 2
 """
 
 
