@@ -393,8 +393,9 @@ def test_second_writer_of_the_same_build_takes_over(store: MapStore, tiny_build:
 
 _KILLED_WHILE_WRITING = """
 import os, pickle, signal, sys
-from kg_builder.stores import open_map_store
+from kg_builder.stores import neo4j_writing, open_map_store
 
+neo4j_writing.BATCH_ROWS = 500
 build, killed_after = pickle.load(open(sys.argv[2], "rb"))
 
 def progress(what, done, total):
@@ -411,8 +412,8 @@ def test_process_killed_while_writing_leaves_nothing_to_be_seen(
 ) -> None:
     import pickle
 
-    build = large(tiny_build, terms=11_000, links=15_000)
-    for killed_after in (10_000, 21_000):
+    build = large(tiny_build, terms=1_100, links=1_500)
+    for killed_after in (1_000, 2_100):
         (tmp_path / "build").write_bytes(pickle.dumps((build, killed_after)))
         words = [sys.executable, "-c", _KILLED_WHILE_WRITING, neo4j_server.url, str(tmp_path / "build")]
         killed = subprocess.run(words, check=False, env=os.environ | {"PYTHONPATH": os.getcwd()})
@@ -428,9 +429,10 @@ def test_process_killed_while_writing_leaves_nothing_to_be_seen(
 
 @server
 def test_server_killed_in_the_middle_of_a_write_has_the_build_after_a_second_try(
-    neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build
+    neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = large(tiny_build, terms=11_000, links=15_000)
+    monkeypatch.setattr(neo4j_writing, "BATCH_ROWS", 500)
+    build = large(tiny_build, terms=1_100, links=1_500)
 
     def kill(_what: str, done: int, _total: int | None) -> None:
         if done > len(build.terms):
@@ -488,7 +490,8 @@ def test_server_frozen_in_the_middle_of_a_write_has_the_build_after_a_second_try
     neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neo4j_writing, "BATCH_SECONDS", 2.0)
-    build = large(tiny_build, terms=11_000, links=15_000)
+    monkeypatch.setattr(neo4j_writing, "BATCH_ROWS", 500)
+    build = large(tiny_build, terms=1_100, links=1_500)
 
     def freeze(_what: str, done: int, _total: int | None) -> None:
         if done > len(build.terms):
