@@ -55,6 +55,12 @@ class Bench:
         with self.store() as store:
             return store.term(self.published(), title)
 
+    def path(self, start: str, end: str) -> tuple[Digest, tuple[str, ...]]:
+        """Give the published build and the titles along a shortest path in it, live; none if not connected."""
+        digest = self.published()
+        with self.store() as store:
+            return digest, store.path(digest, start, end)
+
     def decide(self, *, action: str, term: str, value: str, why: str, who: str, now: datetime) -> Decision:
         """Record a decision."""
         with self.store() as store:

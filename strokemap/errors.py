@@ -190,6 +190,27 @@ class MapStoreUnreachable(MapError):
     http_status = 503
 
 
+class MapStoreRefused(MapError):
+    """The map store does not know the user or password, or allows them too little."""
+
+    code = "map.store.refused"
+    http_status = 503
+
+
+class MapStoreDatabaseUnknown(MapError):
+    """The map store's server has no database of that name."""
+
+    code = "map.store.database_unknown"
+    http_status = 503
+
+
+class MapStoreFailed(MapError):
+    """The map store's server answered that it could not do it: its disk, its memory or its data need a look."""
+
+    code = "map.store.failed"
+    http_status = 503
+
+
 class BuildUnknown(MapError):
     """No build of the store has that digest."""
 

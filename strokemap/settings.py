@@ -16,7 +16,8 @@ from strokemap.home import default_root
 from strokemap.keys import default_folder
 
 PREFIX = "STROKEMAP_"
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^/]*@")
+# Up to the last @: a password that should have been written with %2F must not be shown for that.
+_PASSWORD = re.compile(r"(://[^/@:]*:).*@")
 _ELSEWHERE = {"STROKEMAP_CONFIG", "STROKEMAP_TEST_DATA"}
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
+
+if TYPE_CHECKING:
+    from tests.servers.neo4j import Neo4jProcess
 
 pytest_plugins = ["tests.servers.mediawiki"]
 
@@ -64,3 +69,19 @@ def home(tmp_path: Path) -> Home:
 def keys(tmp_path: Path) -> Keys:
     """A new, empty keys folder."""
     return Keys(folder=tmp_path / "keys", origin="test.example/ledger")
+
+
+@pytest.fixture(scope="session")
+def neo4j_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jProcess]:
+    """A real Neo4j server, started when the first test asks for it; only for tests marked `server`."""
+    from tests.servers.neo4j import running_neo4j
+
+    with running_neo4j(tmp_path_factory.mktemp("servers") / "neo4j") as process:
+        yield process
+
+
+@pytest.fixture
+def neo4j_server(neo4j_process: Neo4jProcess) -> Neo4jProcess:
+    """The server with a database as new: nothing of another test is in it."""
+    neo4j_process.empty()
+    return neo4j_process

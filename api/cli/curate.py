@@ -10,6 +10,7 @@ from api.cli.context import json_option, open_bench, show
 from api.schemas import decision_out
 from api.service import utc_now
 from kg_builder.model import Decision
+from kg_builder.stores.cypher import path_cypher
 
 
 @click.group()
@@ -41,6 +42,19 @@ def log(ctx: click.Context, *, as_json: bool) -> None:
         as_json=as_json,
         text="\n".join(lines) or "None yet.",
     )
+
+
+@curate.command("path")
+@click.argument("term")
+@click.argument("other")
+@json_option
+@click.pass_context
+def path(ctx: click.Context, *, term: str, other: str, as_json: bool) -> None:
+    """Show how TERM and OTHER are connected in the published map; JSON has the Cypher that draws it."""
+    digest, titles = open_bench(ctx).path(term, other)
+    text, parameters = path_cypher(digest, titles)
+    document = {"path": list(titles), "cypher": text, "parameters": parameters}
+    show(document, as_json=as_json, text=" – ".join(titles) or "The map does not connect these two terms.")
 
 
 @curate.command("undo")

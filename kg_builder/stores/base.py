@@ -73,6 +73,13 @@ class MapStore(Protocol):
         """Look one term up, live. Errors: BuildUnknown, MapTermUnknown."""
         ...
 
+    def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
+        """Give the titles along a shortest path, both ends among them; empty where the two are not connected.
+
+        Live. Errors: BuildUnknown, MapTermUnknown.
+        """
+        ...
+
     def close(self) -> None:
         """Give back what is held open."""
         ...

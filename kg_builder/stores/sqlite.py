@@ -143,20 +143,28 @@ class SqliteMapStore:
         """Look one term up with its links."""
         with self._transaction() as db:
             number, *_ = _build_row(db, digest)
-            query = "SELECT id, term FROM terms WHERE build = ? AND title = ?"
-            row = db.execute(query, (number, title)).fetchone()
-            if row is None:
-                raise MapTermUnknown(
-                    f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
-                )
-            query = """
-                SELECT a.title, b.title, evidence FROM links
-                JOIN terms AS a ON a.build = links.build AND a.id = links.a
-                JOIN terms AS b ON b.build = links.build AND b.id = links.b
-                WHERE links.build = :build AND (links.a = :term OR links.b = :term) ORDER BY links.a, links.b
-            """
-            links = tuple(_link(*found) for found in db.execute(query, {"build": number, "term": row[0]}))
+            row = _term_row(db, number, title)
+            links = tuple(_link(*found) for found in db.execute(_LINKS_OF, {"build": number, "term": row[0]}))
             return TermView(term=unpack(Term, row[1]), links=links)
+
+    def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
+        """Give the titles along a shortest path, looked for in widening circles around its end."""
+        with self._transaction() as db:
+            number, *_ = _build_row(db, digest)
+            first, last = (_term_row(db, number, title)[0] for title in (start, end))
+            following, circle = {last: last}, [last]
+            while circle and first not in following:
+                rows = db.execute(_NEIGHBOURS, {"build": number, "circle": json.dumps(circle)})
+                circle = []
+                for near, far in rows:
+                    if far not in following:
+                        following[far] = near
+                        circle.append(far)
+            steps = [first] if first in following else []
+            while steps and steps[-1] != last:
+                steps.append(following[steps[-1]])
+            title_of = "SELECT title FROM terms WHERE build = ? AND id = ?"
+            return tuple(db.execute(title_of, (number, step)).fetchone()[0] for step in steps)
 
     def close(self) -> None:
         """Nothing is held open between calls."""
@@ -201,6 +209,31 @@ def _build_row(db: sqlite3.Connection, digest: Digest) -> tuple[int, str, str]:
             "The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest
         )
     return int(row[0]), str(row[1]), str(row[2])
+
+
+# Each half by its own index, which SQLite has to be told: by itself it would read through all links of the build.
+_LINKS_OF = """
+    SELECT a.title, b.title, found.evidence FROM (
+        SELECT build, a, b, evidence FROM links WHERE build = :build AND a = :term UNION ALL
+        SELECT build, a, b, evidence FROM links INDEXED BY links_b WHERE build = :build AND b = :term
+    ) AS found
+    JOIN terms AS a ON a.build = found.build AND a.id = found.a
+    JOIN terms AS b ON b.build = found.build AND b.id = found.b ORDER BY found.a, found.b
+"""
+_NEIGHBOURS = """
+    SELECT a, b FROM json_each(:circle) CROSS JOIN links ON build = :build AND a = value UNION ALL
+    SELECT b, a FROM json_each(:circle) CROSS JOIN links INDEXED BY links_b ON build = :build AND b = value
+    ORDER BY 1, 2
+"""
+
+
+def _term_row(db: sqlite3.Connection, build: int, title: str) -> tuple[int, str]:
+    row = db.execute("SELECT id, term FROM terms WHERE build = ? AND title = ?", (build, title)).fetchone()
+    if row is None:
+        raise MapTermUnknown(
+            f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
+        )
+    return int(row[0]), str(row[1])
 
 
 def _link(a: str, b: str, evidence: str) -> Link:

@@ -251,6 +251,13 @@ def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -
     assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
 
 
+def test_path_of_two_terms_is_shown_with_its_cypher(demo_command: Callable) -> None:
+    found = json.loads(demo_command("curate", "path", "Aphasia", "Dysphagia", "--json").out)
+    assert [found["path"][0], found["path"][-1]] == ["Aphasia", "Dysphagia"]
+    assert found["parameters"]["titles"] == found["path"]
+    assert demo_command("curate", "path", "Aphasia", "Aphasia").out == "Aphasia\n"
+
+
 @pytest.mark.parametrize("format_", ["turtle", "jsonld", "ntriples", "graphml", "csv"])
 def test_map_is_exported(demo_command: Callable, tmp_path: Path, format_: str) -> None:
     shown = demo_command("export", tmp_path / "out", "--format", format_)

@@ -1,13 +1,20 @@
 import io
 import json
+import socket
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.access import ALLOWED, ROLES
+from api.acquiring import Intake
+from api.app import make_app
+from api.curating import Bench
+from api.service import open_service, utc_now
 from ledger import parse_receipt
 
 MATERIAL = Path(__file__).parents[2] / "api" / "demonstration"
@@ -169,6 +176,31 @@ def test_term_is_read_with_its_sentences(web: TestClient, token: Callable) -> No
     answer = web.get("/api/v1/map/terms/Aphasia", headers=token("curator")).json()
     assert answer["links"]
     assert all(link["sentence"] for link in answer["links"])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_map_store_that_hangs_stops_curators_with_a_code_and_readers_not_at_all(
+    demonstration: Any, token: Callable, method: str
+) -> None:
+    setup = demonstration.setup
+    with socket.create_server(("127.0.0.1", 0)) as silent_server:
+        address = f"neo4j://curator:hunter2@127.0.0.1:{silent_server.getsockname()[1]}"
+        app = make_app(
+            open_service(setup.home, setup.keys),
+            bench=Bench(home=setup.home, store_url=address),
+            intake=Intake(home=setup.home, keys=setup.keys, store_url=setup.settings.history_store_url(), now=utc_now),
+        )
+        decision = {"action": "accept", "term": "Aphasia", "why": "a test"}
+        path, body = {"GET": ("terms/Aphasia", None), "POST": ("decisions", decision)}[method]
+        with TestClient(app, base_url="http://strokemap.test", raise_server_exceptions=False) as web:
+            started = time.monotonic()
+            answer = web.request(method, f"/api/v1/map/{path}", json=body, headers=token("curator"))
+            assert time.monotonic() - started < 5
+            assert (answer.status_code, answer.json()["code"]) == (503, "map.store.unreachable")
+            assert answer.json()["retryable"] is True
+            assert "hunter2" not in answer.text
+            found = web.post("/api/v1/search", json={"query": "aphasia"}, headers=token("clinician"))
+            assert found.status_code == 200
 
 
 def test_decision_is_recorded_with_who(web: TestClient, token: Callable) -> None:

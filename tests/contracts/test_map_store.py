@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, Made, PageText, Section, Term
 from kg_builder.stores import BuildSummary, MapStore, TermView, open_map_store
+from kg_builder.stores.neo4j import Neo4jMapStore
 from kg_builder.stores.sqlite import SqliteMapStore
 from strokemap.errors import BuildUnknown, MapStoreUnreachable, MapTermUnknown
 from strokemap.progress import Progress, silent
@@ -94,6 +96,19 @@ class FakeStore:
                 return TermView(term=term, links=tuple(link for link in build.links if title in (link.a, link.b)))
         raise MapTermUnknown("No such term.", hint="Give its title.", where=title)
 
+    def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
+        build = self._find(digest)[0]
+        for title in (start, end):
+            self.term(digest, title)
+        paths = [(start,)]
+        for path in paths:
+            if path[-1] == end:
+                return path
+            met = {title for known in paths for title in known}
+            near = {link.a if link.b == path[-1] else link.b for link in build.links if path[-1] in (link.a, link.b)}
+            paths += [(*path, title) for title in sorted(near - met)]
+        return ()
+
     def close(self) -> None:
         self._builds = {}
 
@@ -108,14 +123,24 @@ class FakeStore:
         return self._builds[digest]
 
 
-IMPLEMENTATIONS = {"sqlite": SqliteMapStore, "fake": FakeStore}
+IMPLEMENTATIONS = {"sqlite": SqliteMapStore, "neo4j": Neo4jMapStore, "fake": FakeStore}
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], MapStore]:
+@pytest.fixture(params=["sqlite", pytest.param("neo4j", marks=pytest.mark.server), "fake"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], MapStore]]:
     """Open the same store, as often as wanted."""
     fake = FakeStore()
-    return {"sqlite": lambda: open_map_store(f"sqlite:///{tmp_path}/map.db"), "fake": lambda: fake}[request.param]
+    urls = {"sqlite": f"sqlite:///{tmp_path}/map.db"}
+    if request.param == "neo4j":
+        urls["neo4j"] = request.getfixturevalue("neo4j_server").url
+    with contextlib.ExitStack() as opened:
+
+        def open_again() -> MapStore:
+            store = open_map_store(urls[request.param]) if request.param in urls else fake
+            opened.callback(store.close)
+            return store
+
+        yield open_again
 
 
 @pytest.fixture
@@ -287,7 +312,13 @@ def test_last_three_builds_and_the_published_ones_are_kept(store: MapStore) -> N
 def test_unknown_build_is_told_by_every_method(store: MapStore) -> None:
     put(store, "a")
     unknown = Digest("0" * 64)
-    for ask in (store.read, lambda digest: list(store.texts(digest)), store.publish, lambda d: store.term(d, "x")):
+    for ask in (
+        store.read,
+        lambda digest: list(store.texts(digest)),
+        store.publish,
+        lambda d: store.term(d, "x"),
+        lambda d: store.path(d, "x", "y"),
+    ):
         with pytest.raises(BuildUnknown) as caught:
             ask(unknown)
         assert caught.value.hint
@@ -303,6 +334,25 @@ def test_term_is_looked_up_with_its_links(store: MapStore) -> None:
         assert view.links == tuple(link for link in build.links if term.title in (link.a, link.b))
     with pytest.raises(MapTermUnknown):
         store.term(digest, "term 1")
+
+
+def test_path_is_a_shortest_one_of_links(store: MapStore) -> None:
+    build = build_of("a", terms=6)
+    first, *_, last = titles = [term.title for term in build.terms]
+    store.write(build, texts=(), progress=silent)
+    assert store.path(build.digest, first, last) == tuple(titles), "a chain has but one path"
+    assert store.path(build.digest, last, first) == tuple(reversed(titles))
+    assert store.path(build.digest, first, first) == (first,)
+    shortcut = replace(build.links[0], a=titles[1], b=titles[4])
+    links = sorted([*build.links[1:], shortcut], key=lambda link: (link.a, link.b))
+    other = replace(build, digest=Digest("b" * 64), links=tuple(links))
+    store.write(other, texts=(), progress=silent)
+    assert store.path(other.digest, titles[1], last) == (titles[1], titles[4], last)
+    assert store.path(other.digest, first, last) == (), "the first has lost its link"
+    for start, end in ((first, "Nobody"), ("Nobody", first)):
+        with pytest.raises(MapTermUnknown) as caught:
+            store.path(other.digest, start, end)
+        assert caught.value.where == "Nobody"
 
 
 def test_decisions_are_numbered_and_kept_in_order(open_store: Callable[[], MapStore]) -> None:

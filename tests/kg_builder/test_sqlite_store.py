@@ -40,7 +40,7 @@ def ask(path: Path, query: str) -> object:
 
 
 @pytest.mark.parametrize(
-    "url", ["neo4j://h", "sqlite://", "sqlite:///", "sqlite://relative.db", "sqlite", "", "/a/b.db"]
+    "url", ["mysql://h", "sqlite://", "sqlite:///", "sqlite://relative.db", "sqlite", "", "/a/b.db"]
 )
 def test_url_of_another_store_is_not_supported(url: str) -> None:
     with pytest.raises(MapStoreUnsupported) as caught:
@@ -180,6 +180,18 @@ def test_process_killed_while_writing_leaves_nothing_of_the_build(
     assert [build.digest for build in again.builds()] == [tiny_build.digest]
     assert again.read(tiny_build.digest) == tiny_build
     assert ask(path, "SELECT count(*) FROM terms") == len(tiny_build.terms)
+
+
+@pytest.mark.parametrize("query", [module._LINKS_OF, module._NEIGHBOURS])
+def test_links_of_a_term_are_found_by_an_index_however_large_the_map(
+    store: SqliteMapStore, path: Path, query: str
+) -> None:
+    db = sqlite3.connect(path)
+    steps = db.execute(f"EXPLAIN QUERY PLAN {query}", {"build": 1, "term": 1, "circle": "[1]"}).fetchall()
+    db.close()
+    used = [step for *_, step in steps if " links " in step]
+    assert len(used) == 2
+    assert all("a=?" in step or "b=?" in step for step in used), used
 
 
 def test_new_file_opened_by_many_at_once_is_made_once(path: Path) -> None:

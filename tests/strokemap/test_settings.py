@@ -42,5 +42,6 @@ def test_named_settings_file_must_exist(tmp_path: Path) -> None:
 
 
 def test_passwords_in_addresses_are_masked() -> None:
-    settings = load_settings(environment={"STROKEMAP_MAP_STORE": "neo4j://user:p@ss:word@host:7687/db"})
-    assert settings.masked()["map_store"] == "neo4j://user:***@host:7687/db"
+    for password in ("p@ss:word", "p/a?s#s@w/ord"):
+        settings = load_settings(environment={"STROKEMAP_MAP_STORE": f"neo4j://user:{password}@host:7687/db"})
+        assert settings.masked()["map_store"] == "neo4j://user:***@host:7687/db"

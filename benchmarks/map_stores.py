@@ -1,0 +1,144 @@
+"""Both map stores on one made-up map, side by side: seconds, rows a second, memory.
+
+    python -m benchmarks.map_stores [--terms 100000] [--links 1500000] [--heap 512m]
+
+Starts a Neo4j of its own (tests/servers) and uses a SQLite file of its own, both in a temporary folder. Each store is
+measured in a process of its own. Prints one JSON document; a line of evidence is that document with commit and machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kg_builder.build import digest_build
+from kg_builder.model import Build, Digest, Evidence, Link, Made, Term
+from kg_builder.stores import open_map_store
+from strokemap.progress import silent
+from strokemap.topic import Topic
+
+LOOKUPS = 200
+
+
+def made_up(*, terms: int, links: int) -> Build:
+    """Make a map with few well linked and many badly linked terms, the same each time."""
+    chance = random.Random(1)
+    titles = [f"Made-up term {number:07}" for number in range(terms)]
+    pairs: set[tuple[int, int]] = set()
+    while len(pairs) < links:
+        a, b = int(terms * chance.random() ** 3), chance.randrange(terms)
+        if a != b:
+            pairs.add((min(a, b), max(a, b)))
+    sentence = "This sentence is as long as many a sentence of an encyclopedia, and mentions one term of the two."
+    topic = Topic(name="benchmark", starting_terms=(titles[0],), path_length=2)
+    some = tuple(
+        Term(
+            title=title,
+            other_names=(f"{title}, also",),
+            path_length=1,
+            relevance=0.5,
+            reasons=("linked from the lead",),
+            summary=f"{title} is a made-up thing of some kind.",
+            content_hash=Digest("c" * 64),
+        )
+        for title in titles
+    )
+    linked = tuple(
+        Link(
+            a=titles[a],
+            b=titles[b],
+            evidence=(Evidence(source=titles[a], target=titles[b], section="Signs", sentence=sentence),),
+        )
+        for a, b in sorted(pairs)
+    )
+    made = Made(source="made up", judge="none", pages=terms, requests=0, at=datetime(2026, 11, 1, tzinfo=UTC))
+    return Build(digest=digest_build(topic, some, linked), topic=topic, terms=some, links=linked, made=made)
+
+
+def measure(url: str, *, terms: int, links: int) -> dict[str, object]:
+    """Write, read back, look terms up, publish."""
+    build = made_up(terms=terms, links=links)
+    rows = terms + links
+    before = _memory()
+    store = open_map_store(url)
+    write, _ = _timed(lambda: store.write(build, texts=(), progress=silent))
+    read, found = _timed(lambda: store.read(build.digest))
+    assert found == build
+    del found
+    chance = random.Random(2)
+    lookups = []
+    for _ in range(LOOKUPS):
+        title = build.terms[chance.randrange(terms)].title
+        lookups.append(_timed(lambda title=title: store.term(build.digest, title))[0])
+    publish, _ = _timed(lambda: store.publish(build.digest))
+    store.close()
+    lookups.sort()
+    return {
+        "write_seconds": round(write, 1),
+        "write_rows_a_second": round(rows / write),
+        "read_seconds": round(read, 1),
+        "read_rows_a_second": round(rows / read),
+        "term_p50_ms": round(lookups[LOOKUPS // 2] * 1000, 1),
+        "term_p99_ms": round(lookups[LOOKUPS * 99 // 100] * 1000, 1),
+        "publish_ms": round(publish * 1000, 1),
+        "client_rss_mb_before": before,
+        "client_rss_mb_peak": _memory(),
+    }
+
+
+def _timed(call: Callable[[], object]) -> tuple[float, object]:
+    started = time.monotonic()
+    result = call()
+    return time.monotonic() - started, result
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _server_memory(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+
+
+def _in_a_process(url: str, *, terms: int, links: int) -> dict[str, object]:
+    words = [sys.executable, "-m", "benchmarks.map_stores", "--url", url, f"--terms={terms}", f"--links={links}"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--terms", type=int, default=100_000)
+    parser.add_argument("--links", type=int, default=1_500_000)
+    parser.add_argument("--heap", default="512m", help="of the Neo4j server")
+    parser.add_argument("--url", help="measure only the store there")
+    given = parser.parse_args()
+    if given.url:
+        print(json.dumps(measure(given.url, terms=given.terms, links=given.links)))
+        return
+    from tests.servers.neo4j import VERSION, running_neo4j
+
+    sizes = {"terms": given.terms, "links": given.links}
+    with tempfile.TemporaryDirectory() as folder:
+        embedded = _in_a_process(f"sqlite:///{folder}/map.db", **sizes)
+        embedded["file_mb"] = os.path.getsize(f"{folder}/map.db") // 1_000_000
+        with running_neo4j(Path(folder) / "neo4j", heap=given.heap, pagecache="256m", brief=False) as server:
+            neo4j = _in_a_process(server.url, **sizes)
+            neo4j["server_rss_mb_peak"] = _server_memory(server.pid)
+            neo4j["server"] = f"Neo4j Community {VERSION}, heap {given.heap}"
+    print(json.dumps({**sizes, "sqlite": embedded, "neo4j": neo4j}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
