@@ -14,6 +14,15 @@ from pathlib import Path
 MEDIAWIKI = ("php-cgi", "mediawiki", "php-cli", "micro-httpd", "php-sqlite3", "php-bz2")
 
 
+JAVA = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
+"""Commands that servers on the Java machine need, and where they come from when no other way brought them."""
+
+
+def install_java() -> None:
+    """Install Java and Maven where their commands are missing."""
+    install(tuple(package for command, package in JAVA.items() if shutil.which(command) is None))
+
+
 def version(package: str) -> str | None:
     """Give the version of an installed Debian package, or None."""
     if shutil.which("dpkg-query") is None:
@@ -44,3 +53,4 @@ def install(packages: tuple[str, ...]) -> None:
 
 if __name__ == "__main__":
     install(MEDIAWIKI)
+    install_java()

@@ -21,7 +21,7 @@ from typing import Any
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.servers.packages import require_commands
+from tests.servers.install import install_java
 
 VERSION = "5.26.12"
 PASSWORD = "only/for:tests@home"  # with letters that an address must write as %2F and so on
@@ -55,7 +55,7 @@ def jars() -> Path:
     with open(cache / "neo4j.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
-            require_commands(java="openjdk-17-jre-headless", mvn="maven")
+            install_java()
             with tempfile.TemporaryDirectory(dir=cache) as work:
                 Path(work, "pom.xml").write_text(_POM)
                 copy = ["dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"]
@@ -80,7 +80,7 @@ class Neo4jProcess:
         (folder / "conf").mkdir(parents=True)
         settings = _CONFIGURATION.format(port=self.port, pagecache=pagecache)
         (folder / "conf" / "neo4j.conf").write_text(settings)
-        require_commands(java="openjdk-17-jre-headless")
+        install_java()
         self._classes = str(jars() / "*")
         words = ["org.neo4j.cli.AdminTool", "dbms", "set-initial-password", PASSWORD]
         environment = os.environ | {"NEO4J_HOME": str(folder), "NEO4J_CONF": str(folder / "conf")}
