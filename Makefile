@@ -39,7 +39,7 @@ docs: setup-dev  ## build the documentation, every warning an error
 	$(BIN)/mkdocs build --strict --quiet
 
 test-fast: setup-dev  ## tests without servers or large data
-	$(BIN)/pytest -m "not slow and not data"
+	$(BIN)/pytest -m "not slow and not data and not server"
 
 test: setup-dev check docs  ## everything
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
+
+if TYPE_CHECKING:
+    from tests.servers.jvm import HiveServer
 
 _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
@@ -62,3 +67,21 @@ def home(tmp_path: Path) -> Home:
 def keys(tmp_path: Path) -> Keys:
     """A new, empty keys folder."""
     return Keys(folder=tmp_path / "keys", origin="test.example/ledger")
+
+
+@pytest.fixture(scope="session")
+def hive_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
+    """A real Apache HiveServer2, started when the first test asks for it; only for tests marked `server`."""
+    from tests.servers.hive import running_hive
+
+    with running_hive(tmp_path_factory.mktemp("servers") / "hive") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
+    """A real Spark Thrift Server; only for tests marked `server`."""
+    from tests.servers.spark import running_spark
+
+    with running_spark(tmp_path_factory.mktemp("servers") / "spark") as server:
+        yield server

@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; servers/ has the real servers that some of them need."""
