@@ -100,6 +100,8 @@ _SITE = {
     "tez.runtime.io.sort.mb": "16",
     "tez.runtime.unordered.output.buffer.size-mb": "16",
     "tez.task.get-task.sleep.interval-ms.max": "10",
+    "tez.counters.max": "10000",
+    "tez.counters.max.groups": "3000",
     "hive.tez.container.size": "256",
     "hive.tez.cpu.vcores": "1",
     "hive.fetch.task.conversion": "more",
