@@ -104,7 +104,7 @@ class Connection:
         whole = False
         cursor = self._session.cursor(arraysize=_FETCH)
         try:
-            with self._guarded():
+            with self._guarded(end):
                 self._limit(end)
                 cursor.execute(text, async_=True)
                 self._await(cursor, end)
@@ -164,14 +164,14 @@ class Connection:
             raise self._failed(answer.sqlState or "", answer.errorCode or 0)
 
     def _limit(self, end: float) -> None:
-        """Wait for the next answer no longer than the statement may last."""
+        """Wait for the next answer little longer than the statement may last: a late one is told from a lost one."""
         left = end - time.monotonic()
         if left <= 0:
             raise self._slow()
-        self._socket.setTimeout(max(1, min(left, self._address.read) * 1000))
+        self._socket.setTimeout(min(left + _CANCEL, self._address.read) * 1000)
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _guarded(self, end: float) -> Iterator[None]:
         try:
             yield
         except HistoryError:
@@ -185,7 +185,8 @@ class Connection:
         except _STRANGE as error:
             self._broken = True
             self._socket.close()
-            raise self._unreachable(type(error).__name__) from None
+            late = time.monotonic() >= end
+            raise (self._slow() if late else self._unreachable(type(error).__name__)) from None
 
     def _failed(self, state: str, code: int) -> HistoryError:
         # The engine's own message can hold values, and a stack trace of ten thousand characters.
