@@ -15,8 +15,8 @@ from sqlglot import exp
 _FUNCTIONS = """
 AND OR CASE IF EXISTS COALESCE NULLIF CAST TRY_CAST CONCAT CONCAT_WS SORT_ARRAY ARRAY_SORT ARRAY_AGG
 ARRAY_UNIQUE_AGG TIME_TO_STR TS_OR_DS_TO_TIMESTAMP STR_TO_TIME TIME_STR_TO_TIME DATE_FORMAT DATEDIFF DATE_DIFF
-TS_OR_DS_DIFF DATE_ADD DATE_SUB TS_OR_DS_ADD TS_OR_DS_TO_DATE YEAR MONTH DAY MIN MAX SUM COUNT LOWER UPPER SUBSTRING
-LENGTH TRIM ABS ROW_NUMBER RANK DENSE_RANK
+TS_OR_DS_DIFF DATE_ADD DATE_SUB TS_OR_DS_ADD TS_OR_DS_TO_DATE YEAR MONTH DAY MIN MAX SUM COUNT LOWER
+LENGTH ABS ROW_NUMBER RANK DENSE_RANK
 """
 _ALLOWED = frozenset(_FUNCTIONS.split())
 
@@ -46,8 +46,11 @@ _REFUSED_FUNCTIONS = {
     "SPLIT_PART": "Hive lacks it.",
     "STACK": "DuckDB lacks it.",
     "STDDEV": "Hive divides by n, DuckDB by n - 1.",
+    "SUBSTRING": "Hive counts a character beyond the first 65,536 as two and cuts it in half.",
     "TIMESTAMP_TRUNC": "date_trunc gives a date on Hive, a time elsewhere.",
+    "TRIM": "DuckDB takes off every kind of space, Hive and Spark the plain one.",
     "UNIX_TO_STR": "it depends on the session's time zone.",
+    "UPPER": "ß becomes SS on Hive and Spark, another letter on DuckDB; use LOWER in a LIKE.",
     "VARIANCE": "Hive divides by n, DuckDB by n - 1.",
 }
 
@@ -152,9 +155,14 @@ _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[
         "write COALESCE(CONCAT_WS(…, SORT_ARRAY(COLLECT_LIST(…))), '').",
     ),
     (
-        exp.Substring,
-        lambda node: node.args["start"].name in ("0", ""),
-        "SUBSTR from 0 means from 1 on Hive only: start at 1 or later.",
+        exp.Lower,
+        lambda node: not isinstance(node.parent, exp.Like),
+        "Letters such as the Turkish İ become other ones on each engine: use LOWER(…) before LIKE only.",
+    ),
+    (
+        (exp.Concat, exp.ConcatWs, exp.DPipe),
+        lambda node: any(isinstance(part, exp.Literal) and not part.is_string for part in node.iter_expressions()),
+        "A number is printed differently, 1.50 as 1.5 on Hive: write it as a string.",
     ),
     (
         exp.Literal,

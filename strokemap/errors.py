@@ -378,6 +378,27 @@ class HistoryStoreUnreachable(HistoryError):
     http_status = 503
 
 
+class HistoryStoreRefused(HistoryError):
+    """The history store is there and refuses the login or the database."""
+
+    code = "history.store.refused"
+    http_status = 503
+
+
+class HistoryStatementRefused(HistoryError):
+    """The history store's engine refuses a statement: no right, a missing table, a value it can't read."""
+
+    code = "history.statement.refused"
+
+
+class HistoryStatementSlow(HistoryError):
+    """The history store's engine had no answer within the deadline of a statement."""
+
+    code = "history.statement.slow"
+    retryable = True
+    http_status = 503
+
+
 class QuestionInvalid(HistoryError):
     """A question is unknown, or a parameter is missing, unknown or of the wrong type."""
 

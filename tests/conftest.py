@@ -13,6 +13,7 @@ from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 
 if TYPE_CHECKING:
+    from tests.servers.jvm import HiveServer
     from tests.servers.neo4j import Neo4jProcess
 
 pytest_plugins = ["tests.servers.mediawiki"]
@@ -85,3 +86,21 @@ def neo4j_server(neo4j_process: Neo4jProcess) -> Neo4jProcess:
     """The server with a database as new: nothing of another test is in it."""
     neo4j_process.empty()
     return neo4j_process
+
+
+@pytest.fixture(scope="session")
+def hive_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
+    """A real Apache HiveServer2, started when the first test asks for it; only for tests marked `server`."""
+    from tests.servers.hive import running_hive
+
+    with running_hive(tmp_path_factory.mktemp("servers") / "hive") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
+    """A real Spark Thrift Server; only for tests marked `server`."""
+    from tests.servers.spark import running_spark
+
+    with running_spark(tmp_path_factory.mktemp("servers") / "spark") as server:
+        yield server

@@ -9,21 +9,26 @@ from strokemap.errors import HistoryStoreUnsupported
 
 __all__ = ["Batch", "BatchDigest", "Cell", "HistoryStore", "Parameter", "open_history_store"]
 
-_DUCKDB = "duckdb:///"
+_DUCKDB, _HIVE = "duckdb:///", "hive://"
 
 
 def open_history_store(url: str) -> HistoryStore:
     """Open the history store of a URL; the folder of ``duckdb:///FOLDER`` is made when the first batch comes.
 
-    Errors: HistoryStoreUnsupported, FormatUnknown, HistoryStoreUnreachable.
+    A server is asked at once whether it is there. Errors: HistoryStoreUnsupported, FormatUnknown,
+    HistoryStoreUnreachable, HistoryStoreRefused.
     """
-    if not url.startswith(_DUCKDB) or not url.removeprefix(_DUCKDB).strip("/"):
-        raise HistoryStoreUnsupported(
-            f"This version can't open a history store at {url.partition(':')[0]}:….",
-            hint="Give duckdb:///ABSOLUTE/FOLDER, or leave history_store empty for a folder under home.",
-            where="history_store",
-        )
-    # The driver takes a quarter of a second to load: only who opens a store pays for it.
-    from hive_queries.engines.duckdb import DuckDBStore
+    # A driver takes a quarter of a second to load: only who opens a store pays for it.
+    if url.startswith(_HIVE):
+        from hive_queries.engines.hive import HiveStore
 
-    return DuckDBStore(Path("/" + url.removeprefix(_DUCKDB).lstrip("/")))
+        return HiveStore.open(url)
+    if url.startswith(_DUCKDB) and url.removeprefix(_DUCKDB).strip("/"):
+        from hive_queries.engines.duckdb import DuckDBStore
+
+        return DuckDBStore(Path("/" + url.removeprefix(_DUCKDB).lstrip("/")))
+    raise HistoryStoreUnsupported(
+        f"This version can't open a history store at {url.partition(':')[0]}:….",
+        hint="Give hive://… or duckdb:///ABSOLUTE/FOLDER, or leave history_store empty for a folder under home.",
+        where="history_store",
+    )

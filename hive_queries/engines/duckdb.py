@@ -7,7 +7,6 @@ one file in it; a batch counts from the rename that puts its partition of ``batc
 from __future__ import annotations
 
 import csv
-import fcntl
 import glob
 import os
 import shutil
@@ -20,13 +19,12 @@ import duckdb
 
 from hive_queries.dialect import Statement, needed_by, read_shipped, tables
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter
-from strokemap.errors import FormatUnknown, HistoryStoreUnreachable
-from strokemap.home import replace_file, sync_folder
+from hive_queries.engines.folder import BATCHES, PART, check_format, locked
+from strokemap.errors import HistoryStoreUnreachable
+from strokemap.home import sync_folder
 
 FORMAT = "strokemap-histories-1"
 _TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "date": "DATE"}
-_BATCHES = "batches"
-_FILE = "part-0.parquet"
 _FETCH = 1000
 
 
@@ -39,23 +37,16 @@ class DuckDBStore:
     def add(self, batch: Batch, *, landed: Mapping[str, Path]) -> bool:
         """Write the Parquet files apart, then rename them into place, the partition of ``batches`` last."""
         with self._guarded(), self._lock(f"institution-{batch.institution}", exclusive=True):
-            self._check_format(make=True)
-            if self._partition(_BATCHES, batch).exists():
+            check_format(self.root, FORMAT, make=True)
+            if self._partition(BATCHES, batch).exists():
                 return False
             # Whatever lies there comes from a process that was killed: nobody else holds this lock.
             incoming = self.root / "incoming" / batch.institution
             shutil.rmtree(incoming, ignore_errors=True)
             incoming.mkdir(parents=True)
-            record = incoming / "batches.csv"
-            fields = (batch.extract_format, batch.rows, batch.patients, batch.acquired_us)
-            with record.open("w", encoding="utf-8", newline="") as handle:
-                csv.writer(handle).writerow(fields)
-            sources = {**landed, _BATCHES: record}
-            with closing(self._connect()) as connection:
-                for table, source in sources.items():
-                    _write(connection, table, source, incoming / table)
+            written = write_parquet(batch, landed=landed, folder=incoming, spill=self.root / "spill")
             with self._lock("tables", exclusive=True):
-                for table in sources:
+                for table in written:
                     _put(incoming / table, self._partition(table, batch))
             shutil.rmtree(incoming)
         return True
@@ -83,7 +74,7 @@ class DuckDBStore:
             shutil.rmtree(dropped, ignore_errors=True)
             dropped.mkdir(parents=True)
             with self._lock("tables", exclusive=True):
-                for table in (_BATCHES, *(item.name for item in tables())):
+                for table in (BATCHES, *(item.name for item in tables())):
                     partitions = self.root / "tables" / table / f"institution={institution}"
                     if partitions.exists():
                         partitions.rename(dropped / table)
@@ -94,8 +85,12 @@ class DuckDBStore:
 
     def run(self, statement: Statement, *, parameters: Mapping[str, Parameter]) -> Iterator[tuple[Cell, ...]]:
         """Run over views on the files of the batches that count now; the tables are locked for changes meanwhile."""
-        with self._guarded(), self._lock("tables", exclusive=False), closing(self._connect()) as connection:
-            self._check_format(make=False)
+        with (
+            self._guarded(),
+            self._lock("tables", exclusive=False),
+            closing(_connect(self.root / "spill")) as connection,
+        ):
+            check_format(self.root, FORMAT, make=False)
             self._make_views(connection, statement=statement)
             named = {name: parameters[name] for name in statement.parameters}
             result = connection.execute(statement.duckdb, named or None)
@@ -108,24 +103,14 @@ class DuckDBStore:
     def _partition(self, table: str, batch: Batch) -> Path:
         return self.root / "tables" / table / f"institution={batch.institution}" / f"batch={batch.digest}"
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(
-            config={
-                # Large sorts may spill: into our own folder, never into the one that the command was started in.
-                "temp_directory": str(self.root / "spill"),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            }
-        )
-
     def _make_views(self, connection: duckdb.DuckDBPyConnection, *, statement: Statement) -> None:
-        counted = sorted((self.root / "tables" / _BATCHES).glob(f"institution=*/batch=*/{_FILE}"))
-        partitions = [file.parent.relative_to(self.root / "tables" / _BATCHES) for file in counted]
+        counted = sorted((self.root / "tables" / BATCHES).glob(f"institution=*/batch=*/{PART}"))
+        partitions = [file.parent.relative_to(self.root / "tables" / BATCHES) for file in counted]
         for item in needed_by(statement):
             if item.kind == "view":
                 connection.execute(item.duckdb)
                 continue
-            found = [self.root / "tables" / item.name / partition / _FILE for partition in partitions]
+            found = [self.root / "tables" / item.name / partition / PART for partition in partitions]
             files = [glob.escape(str(file)) for file in found if file.exists()]
             if files:
                 names = ", ".join(column.name for column in item.columns)
@@ -137,24 +122,10 @@ class DuckDBStore:
                     f"CREATE TABLE {item.name} ({', '.join(columns)}, institution VARCHAR, batch VARCHAR)"
                 )
 
-    def _check_format(self, *, make: bool) -> None:
-        record = self.root / "format"
-        if make and not record.exists():
-            replace_file(record, FORMAT + "\n")
-        if record.exists() and record.read_text(encoding="utf-8").strip() != FORMAT:
-            raise FormatUnknown(
-                "The histories folder was written by another version of Strokemap.",
-                hint=f"It must say {FORMAT}; use the version that made it, or another folder.",
-                where=str(record),
-            )
-
     @contextmanager
     def _lock(self, name: str, *, exclusive: bool) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = self.root / "locks"
-        folder.mkdir(exist_ok=True)
-        with (folder / name).open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        with locked(self.root, name, exclusive=exclusive):
             yield
 
     @contextmanager
@@ -172,6 +143,32 @@ class DuckDBStore:
             ) from None
 
 
+def write_parquet(batch: Batch, *, landed: Mapping[str, Path], folder: Path, spill: Path) -> tuple[str, ...]:
+    """Write what landed of a batch and its row of ``batches`` as ``folder/<table>/part-0.parquet``; durable on return.
+
+    Gives the tables in the order in which they may be put in place. Raises OSError or the driver's error.
+    """
+    record = folder / "batches.csv"
+    with record.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerow((batch.extract_format, batch.rows, batch.patients, batch.acquired_us))
+    sources = {**landed, BATCHES: record}
+    with closing(_connect(spill)) as connection:
+        for table, source in sources.items():
+            _write(connection, table, source, folder / table)
+    return tuple(sources)
+
+
+def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        config={
+            # Large sorts may spill: into our own folder, never into the one that the command was started in.
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+
+
 def _write(connection: duckdb.DuckDBPyConnection, table: str, source: Path, folder: Path) -> None:
     columns = {c.name: _TYPES[c.type] for item in tables() if item.name == table for c in item.columns}
     folder.mkdir()
@@ -187,8 +184,8 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, source: Path, fold
     )
     # Sorted by patient, a look-up of one reads few row groups.
     ordered = rows.order("patient, source_row") if "patient" in columns else rows
-    ordered.write_parquet(str(folder / _FILE))
-    with (folder / _FILE).open("rb") as handle:
+    ordered.write_parquet(str(folder / PART))
+    with (folder / PART).open("rb") as handle:
         os.fsync(handle.fileno())
     sync_folder(folder)
 

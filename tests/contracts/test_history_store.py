@@ -12,10 +12,12 @@ import pytest
 from hive_queries.dialect import read_shipped, read_statements, tables
 from hive_queries.engines import Batch, BatchDigest, HistoryStore, open_history_store
 from hive_queries.engines.duckdb import DuckDBStore
+from hive_queries.engines.hive import HiveStore
 from strokemap.errors import FormatUnknown, HistoryStoreUnreachable, HistoryStoreUnsupported
 
-STORES = ("duckdb",)
-IMPLEMENTATIONS = (DuckDBStore,)
+SERVERS = ("hive", "spark")
+STORES = ("duckdb", *(pytest.param(name, marks=pytest.mark.server) for name in SERVERS))
+IMPLEMENTATIONS = (DuckDBStore, HiveStore)
 (COUNT,) = read_statements(
     "SELECT institution, COUNT(*) AS n FROM conditions GROUP BY institution ORDER BY institution ASC NULLS LAST",
     where="",
@@ -30,7 +32,12 @@ Land = Callable[..., dict[str, Path]]
 @pytest.fixture(params=STORES)
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
     """An empty store of each implementation."""
-    store = open_history_store({"duckdb": f"duckdb:///{tmp_path / 'histories'}"}[request.param])
+    if request.param in SERVERS:
+        store = open_history_store(request.getfixturevalue(f"{request.param}_server").url())
+        for institution in {item.institution for item in store.batches()}:
+            store.drop(institution)
+    else:
+        store = open_history_store(f"duckdb:///{tmp_path / 'histories'}")
     yield store
     store.close()
 

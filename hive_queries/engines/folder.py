@@ -1,0 +1,38 @@
+"""The folder that a history store keeps its Parquet files in: whose it is, and who may change it now."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from strokemap.errors import FormatUnknown
+from strokemap.home import replace_file
+
+BATCHES = "batches"
+"""The table by whose partitions batches count."""
+PART = "part-0.parquet"
+
+
+def check_format(root: Path, expected: str, *, make: bool) -> None:
+    """Refuse a folder that another version or another kind of store wrote. Errors: FormatUnknown."""
+    record = root / "format"
+    if make and not record.exists():
+        replace_file(record, expected + "\n")
+    if record.exists() and record.read_text(encoding="utf-8").strip() != expected:
+        raise FormatUnknown(
+            "The histories folder was written by another version of Strokemap.",
+            hint=f"It must say {expected}; use the version that made it, or another folder.",
+            where=str(record),
+        )
+
+
+@contextmanager
+def locked(root: Path, name: str, *, exclusive: bool) -> Iterator[None]:
+    """Hold a lock of the folder, alone or with other readers; whoever comes second waits."""
+    folder = root / "locks"
+    folder.mkdir(exist_ok=True)
+    with (folder / name).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield

@@ -1,0 +1,88 @@
+"""A real Spark Thrift Server for tests: pyspark's wheel in an environment of its own, fetched once.
+
+By hand: python -m tests.servers.spark
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.servers.install import install_java
+from tests.servers.jvm import HiveServer, cache
+
+VERSION = "4.3.0"
+_CONFIGURATION = """
+spark.driver.bindAddress=127.0.0.1
+spark.driver.host=127.0.0.1
+spark.ui.enabled=false
+spark.hadoop.hive.server2.thrift.port={port}
+spark.hadoop.hive.server2.thrift.bind.host=127.0.0.1
+spark.sql.warehouse.dir=FOLDER/warehouse
+spark.hadoop.javax.jdo.option.ConnectionURL=jdbc:derby:;databaseName=FOLDER/metastore_db;create=true
+spark.driver.extraJavaOptions=-Dderby.system.home=FOLDER/derby -Djava.io.tmpdir=FOLDER/tmp -XX:+UseSerialGC\
+ -XX:TieredStopAtLevel=1
+spark.sql.shuffle.partitions=2
+"""
+
+
+def home() -> Path:
+    """Give Spark's own folder, fetching it the first time."""
+    folder = cache() / f"spark-{VERSION}"
+    with open(cache() / "spark.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            uv = shutil.which("uv") or str(Path(__file__).parents[2] / ".uv" / "bin" / "uv")
+            with tempfile.TemporaryDirectory(dir=cache()) as work:
+                target = ["--quiet", "--no-deps", "--target", f"{work}/lib", "--python", sys.executable]
+                command = [uv, "pip", "install", *target, f"pyspark=={VERSION}"]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    raise RuntimeError(f"Spark could not be fetched.\n{done.stderr[-3000:]}")
+                os.rename(Path(work, "lib", "pyspark"), folder)
+    return folder
+
+
+@contextlib.contextmanager
+def running_spark(folder: Path) -> Iterator[HiveServer]:
+    """Run a server in a new folder; nothing is left of it but the folder."""
+    install_java()
+    (folder / "tmp").mkdir(parents=True)
+    (folder / "local").mkdir()
+    settings = [line.replace("FOLDER", str(folder)) for line in _CONFIGURATION.splitlines()]
+    words = [f"{home()}/bin/spark-submit", "--master", "local[2]", "--driver-memory", "1g"]
+    words += ["--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"]
+    words += [word for line in settings if line for word in ("--conf", line)]
+    environment = {
+        "SPARK_HOME": str(home()),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": str(folder / "local"),
+        "PYSPARK_PYTHON": sys.executable,
+    }
+    server = HiveServer("Spark Thrift Server", folder, words=[*words, "spark-internal"], environment=environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def main() -> None:
+    """Run a server until it is interrupted, and say where."""
+    with tempfile.TemporaryDirectory() as folder, running_spark(Path(folder) / "spark") as server:
+        sys.stdout.write(f"STROKEMAP_HISTORY_STORE={server.url()}\n")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+if __name__ == "__main__":
+    main()
