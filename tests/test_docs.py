@@ -144,8 +144,8 @@ def test_paper_page_has_a_row_for_each_figure_table_package_and_folder() -> None
     assert [name for name in wanted if not re.search(rf"\b{re.escape(name.rstrip('/'))}\b", parts)] == []
 
 
-def test_project_speaks_of_itself_alone() -> None:
-    forbidden = re.compile(r"(?<![\w.])/(?:work|farm|root)/|farm-(?:studio|bench)|subagent", re.IGNORECASE)
+def test_no_path_of_somebodys_machine_stands_anywhere() -> None:
+    forbidden = re.compile(r"(?<![\w.])/(?:root|home/\w+|Users/\w+)/")
     offenders = [
         path.relative_to(ROOT).as_posix()
         for folder in (*ROOMS, "docs", "tests")
