@@ -53,9 +53,10 @@ def demonstrate(setup: Setup, *, progress: Progress, say: Say) -> dict[str, obje
     """Do the whole job and give the summary; done again, it changes nothing."""
     started = time.monotonic()
     say("Strokemap demonstration: all patients are invented, all pages and articles were written for it.")
+    # The library comes first, so that publishing the map makes the text index of both, once.
+    import_articles(MATERIAL / "articles.jsonl", library=Library.open(setup.home.library))
     build = _grow_map(setup, progress)
     say(f"Map: {len(build.terms)} terms, {len(build.links)} links.")
-    import_articles(MATERIAL / "articles.jsonl", library=Library.open(setup.home.library))
     articles = len(make_index(setup.home, progress=progress))
     patients, quarantined = _load_histories(setup, progress)
     say(f"Articles: {articles} to search. Patients: {patients}, with {quarantined} rows in quarantine.")

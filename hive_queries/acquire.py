@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from hive_queries.pseudonyms import Pseudonyms, check_institution
 from hive_queries.quarantine import drop_bad_rows, keep_bad_rows, quarantined, writing_bad_rows
 from hive_queries.rows import BadRow, Reading, Taken
 from strokemap.errors import BatchMalformed, HomeUnwritable, InstitutionInvalid
+from strokemap.home import locked_file
 from strokemap.progress import Progress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -194,8 +194,7 @@ def _landing(work: Path, institution: str) -> Iterator[Path]:
     folder = root / institution
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (root / f"{institution}.lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked_file(root / f"{institution}.lock"):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             try:

@@ -91,14 +91,25 @@ class Home:
         """Hold a lock between processes; with ``wait=False`` a held lock raises HomeBusy at once."""
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("w") as handle:
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked_file(folder / name, wait=wait))
             except BlockingIOError:
                 raise HomeBusy(
                     f"Another process of Strokemap is working on “{name}”.", hint="Wait for it to end, then try again."
                 ) from None
             yield
+
+
+@contextlib.contextmanager
+def locked_file(path: Path, *, exclusive: bool = True, wait: bool = True) -> Iterator[None]:
+    """Hold a file's lock between processes, alone or with other readers; made if it is not there, left behind.
+
+    With ``wait=False`` a held lock raises BlockingIOError at once.
+    """
+    with path.open("w") as handle:
+        fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 def default_root() -> Path:

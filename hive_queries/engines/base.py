@@ -5,7 +5,7 @@ A new implementation passes ``tests/contracts/test_history_store.py`` and the go
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,21 @@ class Batch:
     patients: int
     acquired_us: int
     """Microseconds since 1970, UTC; of two rows with one natural key, the one acquired later holds."""
+
+
+def rows_to_batches(rows: Iterable[tuple[Cell, ...]]) -> tuple[Batch, ...]:
+    """Give the batches of the rows that ``batches.hql`` reads, whichever engine read them."""
+    return tuple(
+        Batch(
+            institution=str(institution),
+            digest=BatchDigest(str(digest)),
+            extract_format=str(extract_format),
+            rows=int(rows or 0),
+            patients=int(patients or 0),
+            acquired_us=int(acquired_us or 0),
+        )
+        for institution, digest, extract_format, rows, patients, acquired_us in rows
+    )
 
 
 class HistoryStore(Protocol):

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from hive_queries.dialect import Statement, needed_by, read_shipped, tables
-from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter
+from hive_queries.engines.base import Batch, Cell, Parameter, rows_to_batches
 from hive_queries.engines.folder import BATCHES, PART, check_format, locked
 from strokemap.errors import HistoryStoreUnreachable
 from strokemap.home import sync_folder
@@ -54,17 +54,7 @@ class DuckDBStore:
     def batches(self) -> tuple[Batch, ...]:
         """Read the partitions of ``batches``."""
         (statement,) = read_shipped("batches.hql")
-        return tuple(
-            Batch(
-                institution=str(institution),
-                digest=BatchDigest(str(digest)),
-                extract_format=str(extract_format),
-                rows=int(rows or 0),
-                patients=int(patients or 0),
-                acquired_us=int(acquired_us or 0),
-            )
-            for institution, digest, extract_format, rows, patients, acquired_us in self.run(statement, parameters={})
-        )
+        return rows_to_batches(self.run(statement, parameters={}))
 
     def drop(self, institution: str) -> int:
         """Move the institution's partitions out of the tables, those of ``batches`` first, then delete them."""

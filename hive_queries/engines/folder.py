@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from strokemap.errors import FormatUnknown
-from strokemap.home import replace_file
+from strokemap.home import locked_file, replace_file
 
 BATCHES = "batches"
 """The table by whose partitions batches count."""
@@ -33,6 +32,5 @@ def locked(root: Path, name: str, *, exclusive: bool) -> Iterator[None]:
     """Hold a lock of the folder, alone or with other readers; whoever comes second waits."""
     folder = root / "locks"
     folder.mkdir(exist_ok=True)
-    with (folder / name).open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+    with locked_file(folder / name, exclusive=exclusive):
         yield

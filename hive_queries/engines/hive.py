@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hive_queries.dialect import Statement, read_shipped, tables
 from hive_queries.engines.address import Address, parse_address
-from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter
+from hive_queries.engines.base import Batch, Cell, Parameter, rows_to_batches
 from hive_queries.engines.duckdb import write_parquet
 from hive_queries.engines.folder import BATCHES, check_format, locked
 from hive_queries.engines.hiveserver2 import Connection
@@ -70,17 +70,7 @@ class HiveStore:
     def batches(self) -> tuple[Batch, ...]:
         """Read the partitions of ``batches``."""
         (statement,) = read_shipped("batches.hql")
-        return tuple(
-            Batch(
-                institution=str(institution),
-                digest=BatchDigest(str(digest)),
-                extract_format=str(extract_format),
-                rows=int(rows or 0),
-                patients=int(patients or 0),
-                acquired_us=int(acquired_us or 0),
-            )
-            for institution, digest, extract_format, rows, patients, acquired_us in self.run(statement, parameters={})
-        )
+        return rows_to_batches(self.run(statement, parameters={}))
 
     def drop(self, institution: str) -> int:
         """Drop the institution's partitions, those of ``batches`` first, then delete their files."""

@@ -7,7 +7,6 @@ however often it is crawled. It is a cache: deleting it loses nothing.
 from __future__ import annotations
 
 import bz2
-import fcntl
 import gzip
 import hashlib
 import os
@@ -25,6 +24,7 @@ from kg_builder.sources.base import Fetched
 from kg_builder.titles import is_elsewhere, normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
 from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed
+from strokemap.home import locked_file
 from strokemap.progress import Progress
 
 INDEX_FORMAT = 2
@@ -68,7 +68,7 @@ class XmlExport:
         try:
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with _locked(target.parent / ".lock"):
+                with locked_file(target.parent / ".lock"):
                     if not target.exists():
                         passes = 1
                         _build_index(path, target=target, progress=progress)
@@ -126,13 +126,6 @@ class XmlExport:
                 return title
             title = row[0]
         return None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _digest_file(path: Path) -> str:
