@@ -125,7 +125,7 @@ def test_crawl_under_lag_in_a_third_of_the_requests_gives_the_same_build(
 def test_crawl_over_the_api_killed_three_times_and_resumed_gives_the_same_build(
     start: Start, crawl: Run, wiki: str, from_export: dict[str, object], folder: Path
 ) -> None:
-    with FaultProxy(behind=wiki, delay=0.3) as proxy:
+    with FaultProxy(behind=wiki, delay=1) as proxy:
         seen = 0
         for _ in range(3):
             process = start(proxy.address, "--resume", home="killed")
