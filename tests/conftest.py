@@ -13,10 +13,9 @@ from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 
 if TYPE_CHECKING:
-    from tests.servers.jvm import HiveServer
+    from tests.servers.hiveserver2 import HiveServer
+    from tests.servers.mediawiki import Wikis
     from tests.servers.neo4j import Neo4jProcess
-
-pytest_plugins = ["tests.servers.mediawiki"]
 
 _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
@@ -75,9 +74,9 @@ def keys(tmp_path: Path) -> Keys:
 @pytest.fixture(scope="session")
 def neo4j_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jProcess]:
     """A real Neo4j server, started when the first test asks for it; only for tests marked `server`."""
-    from tests.servers.neo4j import running_neo4j
+    from tests.servers.neo4j import Neo4jProcess
 
-    with running_neo4j(tmp_path_factory.mktemp("servers") / "neo4j") as process:
+    with Neo4jProcess(tmp_path_factory.mktemp("servers") / "neo4j").running() as process:
         yield process
 
 
@@ -91,16 +90,25 @@ def neo4j_server(neo4j_process: Neo4jProcess) -> Neo4jProcess:
 @pytest.fixture(scope="session")
 def hive_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
     """A real Apache HiveServer2, started when the first test asks for it; only for tests marked `server`."""
-    from tests.servers.hive import running_hive
+    from tests.servers.hive import hive_in
 
-    with running_hive(tmp_path_factory.mktemp("servers") / "hive") as server:
+    with hive_in(tmp_path_factory.mktemp("servers") / "hive").running() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
     """A real Spark Thrift Server; only for tests marked `server`."""
-    from tests.servers.spark import running_spark
+    from tests.servers.spark import spark_in
 
-    with running_spark(tmp_path_factory.mktemp("servers") / "spark") as server:
+    with spark_in(tmp_path_factory.mktemp("servers") / "spark").running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def wikis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wikis]:
+    """Real MediaWikis: ``wikis.serve(export)`` gives an address; only for tests marked `server`."""
+    from tests.servers.mediawiki import Wikis
+
+    with Wikis(tmp_path_factory.mktemp("wikis")) as wikis:
+        yield wikis
