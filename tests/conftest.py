@@ -21,9 +21,23 @@ _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Name the group whose tests one worker runs: those on one server, else those of one file."""
+    group = item.path.name
+    if item.get_closest_marker("server"):
+        if "spark" in item.name:
+            group = "spark"
+        elif {"hive_server", "any_store"} & set(item.fixturenames) or item.path.parent.name == "hive_queries":
+            group = "hive"
+        elif "neo4j" in item.nodeid:
+            group = "neo4j"
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs outside data when nobody said where they are."""
+    """Begin with the servers, which take longest; leave out what needs outside data when nobody said where they are."""
+    items.sort(key=lambda item: item.get_closest_marker("server") is None)
     if _DATA:
         return
     needing = [item for item in items if item.get_closest_marker("data")]
