@@ -77,7 +77,7 @@ class Wikis:
         for name in ("data", "cache", "images"):
             (folder / name).mkdir()
         settings = folder / "LocalSettings.php"
-        self._maintain(
+        _maintain(
             *("install.php", "--dbtype", "sqlite", "--dbpath", str(folder / "data"), "--dbname", "wiki"),
             *("--confpath", str(folder), "--server", "http://127.0.0.1:1", "--scriptpath", "", "--lang", "en"),
             *("--pass", "only-for-tests-2026", "Test wiki", "Admin"),
@@ -86,8 +86,8 @@ class Wikis:
         with settings.open("a") as file:
             file.write(f"\n{SHIM.read_text()}".replace("<?php", ""))
         (folder / "unwanted").write_text("Main Page\n")
-        self._maintain("deleteBatch.php", str(folder / "unwanted"), log=folder / "log", settings=settings)
-        self._maintain("importDump.php", "--no-updates", "-q", str(export), log=folder / "log", settings=settings)
+        _maintain("deleteBatch.php", str(folder / "unwanted"), log=folder / "log", settings=settings)
+        _maintain("importDump.php", "--no-updates", "-q", str(export), log=folder / "log", settings=settings)
         with suppress(OSError):  # somebody else may have made the same meanwhile
             folder.rename(kept)
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,15 +98,15 @@ class Wikis:
             if time.time() - folder.stat().st_mtime > WEEKS_UNUSED * 7 * 86400:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _maintain(self, script: str, *arguments: str, log: Path, settings: Path | None = None) -> None:
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        if settings:
-            environment["MW_CONFIG_FILE"] = str(settings)
-        with log.open("ab") as out:
-            command = ["php", str(CODE / "maintenance" / script), *arguments]
-            quiet = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out}
-            done = subprocess.run(command, check=False, env=environment, **quiet)  # type: ignore[call-overload]
-        assert done.returncode == 0, f"{script} failed:\n{log.read_text(errors='replace')[-3000:]}"
+
+def _maintain(script: str, *arguments: str, log: Path, settings: Path | None = None, text: str = "") -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    if settings:
+        environment["MW_CONFIG_FILE"] = str(settings)
+    with log.open("ab") as out:
+        command = ["php", str(CODE / "maintenance" / script), *arguments]
+        done = subprocess.run(command, check=False, env=environment, input=text.encode(), stdout=out, stderr=out)
+    assert done.returncode == 0, f"{script} failed:\n{log.read_text(errors='replace')[-3000:]}"
 
 
 class MediaWiki(ServerProcess):
@@ -119,6 +119,10 @@ class MediaWiki(ServerProcess):
     def url(self) -> str:
         """Give the address of its api.php."""
         return f"http://127.0.0.1:{self.port}/api.php"
+
+    def maintain(self, script: str, *arguments: str, text: str = "") -> None:
+        """Run one of MediaWiki's own maintenance scripts on this wiki: the ways to change it."""
+        _maintain(script, *arguments, log=self.folder / "log", settings=self.folder / "LocalSettings.php", text=text)
 
     def words(self) -> list[str]:
         return ["php", "-d", "zlib.output_compression=On", "-S", f"127.0.0.1:{self.port}", "-t", str(CODE)]
