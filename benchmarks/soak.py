@@ -33,10 +33,10 @@ Measured = dict[str, object]
 class Home:
     """A home in a temporary folder, and the command line upon it."""
 
-    def __init__(self, folder: Path, name: str = "home") -> None:
+    def __init__(self, folder: Path, name: str = "home", *, contact: str = "") -> None:
         self._words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / name)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("STROKEMAP_")}
-        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys")}
+        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys"), "STROKEMAP_CONTACT": contact}
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         words = [*self._words, *map(str, arguments), "--json"]
