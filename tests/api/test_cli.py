@@ -247,6 +247,10 @@ def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -
     assert second["digest"] != first["digest"]
     diff = json.loads(demo_command("builds", "diff", first["digest"], second["digest"], "--json").out)
     assert "Dysarthria" in diff["terms_removed"]
+    (cause,) = (cause for cause in diff["causes"] if cause["of"] == ["Dysarthria"])
+    assert (cause["decision"], cause["why"]) == (number, "reject Dysarthria (a test)")
+    said = demo_command("builds", "diff", first["digest"], second["digest"]).out
+    assert f"Dysarthria ← decision {number}: reject Dysarthria (a test)" in said
     demo_command("curate", "undo", str(number), "--why", "the test is over")
     assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
 
