@@ -40,8 +40,8 @@ def term_of(row: Mapping[str, Any]) -> Term:
     )
 
 
-def link_row(a: int, b: int, link: Link) -> list[object]:
-    """Give the two ids, the smaller first, and the evidence as four lists side by side."""
+def link_row(a: str, b: str, link: Link) -> list[object]:
+    """Give the server's names of the two nodes, and the evidence as four lists side by side."""
     return [
         a,
         b,
