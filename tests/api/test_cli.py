@@ -301,3 +301,16 @@ def test_damaged_index_is_made_anew_by_the_command_that_the_hint_names(
     assert "strokemap index" in shown.err
     assert demo_command("--home", copy, "index").status == 0
     assert demo_command("--home", copy, "search", "aphasia").status == 0
+
+
+def test_indexes_that_nobody_needs_are_swept(demo_command: Callable, demonstration, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(demonstration.setup.settings.home, copy)
+    (copy / "index" / ".left-by-a-kill").mkdir()
+    for kind in ("care", "do", "care"):
+        correct = ("articles", "set", "lib:demonstration-words-practice-at-home", "kind", kind)
+        assert demo_command("--home", copy, *correct).status == 0
+    pointed = json.loads((copy / "current.json").read_text())["index"]
+    names = {path.name for path in (copy / "index").iterdir()}
+    assert pointed in names
+    assert len(names) == 2

@@ -257,6 +257,20 @@ def test_rollback_goes_back_to_the_build_published_before(store: MapStore, home:
     assert store.published("stroke") == home.current("map") == first
 
 
+def test_projections_of_builds_that_are_kept_no_more_are_swept_and_so_is_what_a_kill_left(
+    store: MapStore, home: Home
+) -> None:
+    digests = [stored(store, coma=f"Sleep {number}.") for number in range(3)]
+    for digest in digests:
+        publish_build(store, digest, home=home, progress=silent)
+    (home.projections / ".making").mkdir()
+    digests += [stored(store, coma=f"Sleep {number}.") for number in range(3, 6)]
+    publish_build(store, digests[-1], home=home, progress=silent)
+    assert digests[0] not in {build.digest for build in store.builds()}
+    assert {path.name for path in home.projections.iterdir()} == {digests[1], digests[2], digests[-1]}
+    assert rollback_build(store, "stroke", home=home, progress=silent).digest == digests[2]
+
+
 def test_unknown_build_is_not_published_and_nothing_moves(store: MapStore, home: Home) -> None:
     digest = stored(store)
     publish_build(store, digest, home=home, progress=silent)
