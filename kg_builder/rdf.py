@@ -107,12 +107,18 @@ def _build(build: Build, scheme: URIRef, decisions: Sequence[Decision]) -> Itera
     yield making, PROV.used, source
     yield making, PROV.wasAssociatedWith, software
     yield making, PROV.endedAtTime, Literal(build.made.at)
+    yield making, SM.judge, Literal(build.made.judge)
     yield making, SM.pages, Literal(build.made.pages)
+    yield making, SM.requests, Literal(build.made.requests)
+    yield making, SM.unread, Literal(build.made.unread)
+    yield from _each(making, SM.failed, *map(Literal, build.made.failed))
     yield from _each(making, PROV.wasInformedBy, *(name("decision", str(item.number)) for item in decisions))
     yield source, RDF.type, PROV.Entity
     yield source, DCTERMS.source, Literal(build.made.source)
+    for predicate, text in ((SM.siteName, build.made.site.name), (SM.siteAddress, build.made.site.address)):
+        yield from _each(source, predicate, *([Literal(text)] if text else []))
     yield software, RDF.type, PROV.SoftwareAgent
-    yield software, RDFS.label, Literal(f"Strokemap {__version__}, judge {build.made.judge}")
+    yield software, RDFS.label, Literal(f"Strokemap {__version__}")
 
 
 def _decision(decision: Decision) -> Iterator[Triple]:
@@ -145,7 +151,9 @@ def _term(term: Term, scheme: URIRef) -> Iterator[Triple]:
             yield node, SKOS.exactMatch, URIRef(_PUBLISHED[system] + quote(code, safe=""))
     yield node, SM.pathLength, Literal(term.path_length)
     yield node, SM.relevance, Literal(Decimal(str(term.relevance)))
-    yield from _each(node, SM.reason, *map(Literal, term.reasons))
+    if term.reasons:
+        # In one literal, a line each: RDF keeps no order of several.
+        yield node, SM.reasons, Literal("\n".join(term.reasons))
     yield node, SM.contentHash, Literal(term.content_hash)
 
 

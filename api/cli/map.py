@@ -129,6 +129,21 @@ def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
     show(asdict(found), as_json=as_json, text="\n".join(lines) or "The builds are equal.")
 
 
+@builds.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def import_build(ctx: click.Context, *, file: Path, as_json: bool) -> None:
+    """Store the build that FILE, an export in Turtle or N-Triples, holds; the pages' texts are not in it."""
+    from kg_builder.rdf_reading import read_rdf
+
+    found = read_rdf(file)
+    with bars() as progress, open_bench(ctx).store() as store:
+        store.write(found, texts=(), progress=progress)
+    text = f"Build {found.digest[:12]}: {len(found.terms)} terms, {len(found.links)} links."
+    show(_made(found), as_json=as_json, text=text)
+
+
 @builds.command("publish")
 @click.argument("build")
 @json_option

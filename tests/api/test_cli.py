@@ -255,6 +255,17 @@ def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -
     assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
 
 
+def test_exported_build_is_imported_elsewhere_under_the_same_digest(demo_command: Callable, tmp_path: Path) -> None:
+    out = tmp_path / "map.ttl"
+    digest = json.loads(demo_command("export", out, "--format", "turtle", "--json").out)["digest"]
+    home = tmp_path / "elsewhere"
+    assert json.loads(demo_command("--home", home, "builds", "import", out, "--json").out)["digest"] == digest
+    assert demo_command("--home", home, "builds", "publish", digest[:8]).status == 0
+    again = tmp_path / "again.ttl"
+    assert demo_command("--home", home, "export", again, "--format", "turtle").status == 0
+    assert len(again.read_text()) > 10_000
+
+
 def test_path_of_two_terms_is_shown_with_its_cypher(demo_command: Callable) -> None:
     found = json.loads(demo_command("curate", "path", "Aphasia", "Dysphagia", "--json").out)
     assert [found["path"][0], found["path"][-1]] == ["Aphasia", "Dysphagia"]
