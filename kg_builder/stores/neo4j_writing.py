@@ -77,6 +77,7 @@ class _Write:
             "made": pack(build.made),
             "made_at": build.made.at.isoformat(),
             "source": build.made.source,
+            "judge": build.made.judge,
             "terms": terms,
             "links": links,
         }

@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 from kg_builder.build import digest_build
+from kg_builder.decisions import apply_decisions
 from kg_builder.model import Build, Decision, Digest, PageText
 from kg_builder.stores import MapStore, bolt, neo4j_schema, neo4j_writing, open_map_store
 from kg_builder.stores.cypher import path_cypher
@@ -289,12 +290,13 @@ def test_published_build_is_found_as_the_documentation_says(
 def test_cypher_of_the_how_to_runs_as_it_stands(
     neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, tiny_texts: Texts
 ) -> None:
-    store.write(tiny_build, texts=tiny_texts, progress=silent)
-    store.publish(tiny_build.digest)
-    store.decide(A_DECISION)
+    decisions = [store.decide(replace(A_DECISION, action="link", term="Aphasia", value="Zoster"))]
+    curated = apply_decisions(tiny_build, decisions)
+    store.write(curated, texts=tiny_texts, progress=silent)
+    store.publish(curated.digest)
     page = Path(__file__).parents[2] / "docs" / "how-to-neo4j.md"
     queries = re.findall(r"^```cypher\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    assert len(queries) == 7
+    assert len(queries) == 10
     for query in queries:
         assert neo4j_server.ask(query), query
 
