@@ -135,7 +135,7 @@ def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
 @click.pass_context
 def import_build(ctx: click.Context, *, file: Path, as_json: bool) -> None:
     """Store the build that FILE, an export in Turtle or N-Triples, holds; the pages' texts are not in it."""
-    from kg_builder.rdf_reading import read_rdf
+    from kg_builder.rdf import read_rdf
 
     found = read_rdf(file)
     with bars() as progress, open_bench(ctx).store() as store:

@@ -20,8 +20,7 @@ from rdflib import DCTERMS, PROV, RDF, RDFS, SH, SKOS, Graph, Literal, URIRef
 from kg_builder.digest import digest_build
 from kg_builder.export import FORMATS, RDF_FORMATS, export_build
 from kg_builder.model import Build, Decision, Evidence, Link, Site
-from kg_builder.rdf import BASE, SM
-from kg_builder.rdf_reading import read_rdf
+from kg_builder.rdf import BASE, SM, read_rdf
 from strokemap.errors import ExportUnwritable, ImportMalformed, InputMissing, UsageError
 
 HOSTILE = '=HYPERLINK("http://x") & <b>\u0301\n "Ünï\u2028code"\U0001f9e0/#?%41'
