@@ -102,6 +102,8 @@ class _Why:
 
     def __init__(self, a: Build, b: Build, decisions: Sequence[Decision]) -> None:
         self._old, self._new = _Side(a), _Side(b)
+        self._rules = "the judge changed" if a.made.judge != b.made.judge else ""
+        self._rules = "the topic changed" if a.topic != b.topic else self._rules
         earlier, later = sorted((a.made.at, b.made.at))
         numbered = {str(decision.number): decision for decision in decisions}
         self._decided: dict[str, list[tuple[int, str]]] = {}
@@ -125,9 +127,13 @@ class _Why:
         else:
             said = self._old.pointing.get(title, set()) ^ self._new.pointing.get(title, set())
             pages = {one.source: self._page(one.source) for one in said}
-            leading = {page: why for page, why in pages.items() if why} or dict.fromkeys(pages, "its links changed")
-            if (old and new) or not leading:
+            if old and new:
+                # Both stay, so a mention that came or went did so on its page.
+                leading = {page: why or "its links changed" for page, why in pages.items()}
                 leading = {title: _judged(old, new)} | leading
+            else:
+                # What came or went takes its mentions along: only pages that changed themselves may have caused it.
+                leading = {page: why for page, why in pages.items() if why} or {title: self._rules or _judged(old, new)}
             yield from (Cause(of=(title,), page=page, why=why) for page, why in sorted(leading.items()))
 
     def link(self, pair: tuple[str, str]) -> Iterator[Cause]:
@@ -156,4 +162,8 @@ def _judged(old: Term | None, new: Term | None) -> str:
         return f"path length {old.path_length} → {new.path_length}"
     if old and new:
         return f"judged anew, {old.relevance:.4f} → {new.relevance:.4f}"
-    return f"judged anew, accepted with {new.relevance:.4f}" if new else "judged anew and refused, or the page is gone"
+    return (
+        f"accepted with {new.relevance:.4f}, or linked or written since"
+        if new
+        else "refused, linked no more, or its page is gone"
+    )

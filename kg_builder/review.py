@@ -23,11 +23,12 @@ from strokemap.text import name_key
 
 LEAST_LETTERS = 6
 """Shorter titles are a letter apart from too many others."""
-LEAST_ALIKE = 0.6
+LEAST_ALIKE = 0.75
 """Share of common neighbours among all neighbours of both."""
 LEAST_NEIGHBOURS = 5
 _CROWD = 20
 """What more terms than this have in common says nothing about any two of them."""
+_SHORT_WORD = 3
 _BANDS, _ROWS = 8, 3
 
 
@@ -106,13 +107,15 @@ def _slips(keys: list[str]) -> list[tuple[int, int]]:
 
 
 def _one_slip(one: str, other: str) -> bool:
+    # A short word is no slip of another: vitamin C and D, world war I and II.
+    if any(len(word) <= _SHORT_WORD for word in set(one.split()) ^ set(other.split())):
+        return False
     while one and other and one[0] == other[0]:
         one, other = one[1:], other[1:]
     while one and other and one[-1] == other[-1]:
         one, other = one[:-1], other[:-1]
-    # Type 1 and type 2 are two things, and so is what differs by a whole word of one letter.
     slip = max(len(one), len(other)) == 1 or (len(one) == 2 and one == other[::-1])
-    return slip and not any(letter.isdigit() or letter == " " for letter in one + other)
+    return slip and not any(map(str.isdigit, one + other))
 
 
 def _same_company(projection: Projection) -> Iterator[tuple[tuple[int, int], float, int]]:

@@ -185,7 +185,11 @@ def test_diff_tells_a_term_that_came_or_went_from_the_pages_that_led_there(build
     assert went["Brain", "Stroke"] == [("Brain", "it is no term any more")]
     assert came["Brain", "Stroke"] == [("Brain", "it is a term now")]
     same_pages = replace(build, terms=tuple(term for term in build.terms if term.title != "Coma"))
-    assert causes(build, same_pages)["Coma",] == [("Coma", "judged anew and refused, or the page is gone")]
+    assert causes(build, same_pages)["Coma",] == [("Coma", "refused, linked no more, or its page is gone")]
+    shorter = replace(same_pages, topic=replace(TOPIC, path_length=0))
+    assert causes(build, shorter)["Coma",] == [("Coma", "the topic changed")]
+    fresh = replace(same_pages, made=replace(build.made, judge="another"))
+    assert causes(build, fresh)["Coma",] == [("Coma", "the judge changed")]
 
 
 def test_diff_names_links_and_redirects_that_changed_under_the_same_text(build: Build) -> None:
