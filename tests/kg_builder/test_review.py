@@ -27,8 +27,12 @@ def grown(tiny_build: Build) -> Build:
         "Hemorrhage": (),
         "Type 1 diabetes": (),
         "Type 2 diabetes": (),
+        "Vitamin C": (),
+        "Vitamin D": (),
+        "Healthcare": (),
+        "Health care": (),
         "Gait": (),
-        "Gains": (),
+        "Gate": (),
         "One company": (),
         "Two company": (),
         **dict.fromkeys(NEIGHBOURS, ()),
@@ -57,13 +61,14 @@ def test_duplicates_share_a_name_a_spelling_or_their_neighbours(grown: Build, tm
     assert found == (
         Pair(term="Herpes zoster", other="Shingle (disease)", score=1.0, reasons=("both are called “shingle”",)),
         Pair(term="Haemorrhage", other="Hemorrhage", score=0.9, reasons=("their titles are a letter apart",)),
+        Pair(term="Health care", other="Healthcare", score=0.9, reasons=("their titles are a letter apart",)),
         Pair(term="One company", other="Two company", score=0.8, reasons=("8 neighbours in common, 80% of all",)),
     )
 
 
 def test_pairs_that_were_both_accepted_are_left_out(grown: Build, tmp_path: Path) -> None:
     projection = project(grown, tmp_path)
-    settled = {"Haemorrhage", "Hemorrhage", "One company"}
+    settled = {"Haemorrhage", "Hemorrhage", "Health care", "Healthcare", "One company"}
     found = find_duplicates(projection, settled=settled, limit=20)
     assert [pair.term for pair in found] == ["Herpes zoster", "One company"]
     assert len(find_duplicates(projection, limit=1)) == 1
