@@ -12,7 +12,7 @@ from api.schemas import decision_out
 from api.service import utc_now
 from kg_builder.curate import in_force
 from kg_builder.model import Decision
-from kg_builder.stores.cypher import path_cypher
+from kg_builder.stores.neo4j_rows import path_cypher
 
 
 @click.group()

@@ -13,14 +13,13 @@ from typing import Any, LiteralString, TypeVar
 
 from kg_builder.model import Build, Digest, PageText
 from kg_builder.packing import pack
+from kg_builder.stores.base import KEPT
 from kg_builder.stores.bolt import Neo4jServer
 from kg_builder.stores.neo4j_rows import link_row, term_row, text_row
 from strokemap.errors import MapStoreUnreachable
 from strokemap.progress import Progress
 
 _T = TypeVar("_T")
-KEPT = 3
-"""Builds kept of each topic, besides the published one and the one that a rollback leads to."""
 BATCH_SECONDS = 30.0
 BATCH_ROWS = 3_000
 """Larger batches are slower: a server with a small heap then collects garbage most of the time."""

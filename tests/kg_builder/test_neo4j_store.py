@@ -27,9 +27,9 @@ from kg_builder.build import digest_build
 from kg_builder.decisions import apply_decisions
 from kg_builder.model import Build, Decision, Digest, PageText
 from kg_builder.stores import MapStore, bolt, neo4j_schema, neo4j_writing, open_map_store
-from kg_builder.stores.cypher import path_cypher
+from kg_builder.stores.base import KEPT
 from kg_builder.stores.neo4j_address import parse_address
-from kg_builder.stores.neo4j_writing import KEPT
+from kg_builder.stores.neo4j_rows import path_cypher
 from strokemap.errors import (
     BuildUnknown,
     FormatUnknown,
