@@ -39,6 +39,7 @@ def write_build(server: Neo4jServer, build: Build, *, texts: Iterable[PageText],
         _BEGIN,
         digest=build.digest,
         abandoned=ABANDONED_MILLISECONDS,
+        within=BATCH_SECONDS,
         change=True,
     )
     if not begun:
@@ -47,7 +48,7 @@ def write_build(server: Neo4jServer, build: Build, *, texts: Iterable[PageText],
     for digest, its_owner in abandoned:
         _remove(server, digest, owner=its_owner)
     _Write(server, build, owner=owner, progress=progress).run(texts)
-    for digest, its_owner in server.ask(_RETIRE, topic=build.topic.name, kept=KEPT, change=True):
+    for digest, its_owner in server.ask(_RETIRE, topic=build.topic.name, kept=KEPT, within=BATCH_SECONDS, change=True):
         _remove(server, digest, owner=its_owner)
 
 
@@ -135,7 +136,7 @@ def _remove(server: Neo4jServer, digest: Digest, *, owner: str) -> None:
 def _clear(server: Neo4jServer, digest: Digest, *, owner: str) -> None:
     """Links first, for a term with many of them would be too much for one transaction."""
     there = "MATCH (t:Term {build: $digest}) WHERE t.id >= 0 RETURN t.id ORDER BY t.id DESC LIMIT 1"
-    if last := server.ask(there, digest=digest):
+    if last := server.ask(there, digest=digest, within=BATCH_SECONDS):
         for start in range(0, last[0][0] + 1, TERMS_CUT):
             _repeat(server, _CUT_LINKS, LINKS_REMOVED, digest=digest, owner=owner, start=start, end=start + TERMS_CUT)
         _repeat(server, _CUT_TEXTS, NODES_REMOVED, digest=digest, owner=owner)
