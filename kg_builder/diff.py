@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from kg_builder.decisions import CURATED
 from kg_builder.digest import canonical
 from kg_builder.model import Build, Decision, Evidence, Link, Term
 
 _Key = TypeVar("_Key", str, tuple[str, str])
+_ON_WHAT_TERMS_ARE = ("merge", "split", "rename")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,14 @@ class _Side:
                 self.pointing.setdefault(evidence.target, set()).add(evidence)
 
 
+class _Said(NamedTuple):
+    """A decision, or the undoing of one, made between the two builds."""
+
+    number: int
+    action: str
+    text: str
+
+
 class _Why:
     """Looks for causes: decisions first, then the pages that say something else, then the judge."""
 
@@ -106,48 +117,58 @@ class _Why:
         self._rules = "the topic changed" if a.topic != b.topic else self._rules
         earlier, later = sorted((a.made.at, b.made.at))
         numbered = {str(decision.number): decision for decision in decisions}
-        self._decided: dict[str, list[tuple[int, str]]] = {}
+        self._decided: dict[str, set[_Said]] = defaultdict(set)
         for decision in decisions:
             if earlier < decision.at <= later:
                 meant = numbered.get(decision.value, decision) if decision.action == "undo" else decision
-                said = " ".join(part for part in (meant.action, meant.term, meant.value) if part)
-                said = f"undone: {said}" if decision.action == "undo" else said
+                text = " ".join(part for part in (meant.action, meant.term, meant.value) if part)
+                text = f"{'undone: ' if decision.action == 'undo' else ''}{text} ({decision.why})"
                 for title in {meant.term, meant.value} - {""}:
-                    self._decided.setdefault(title, []).append((decision.number, f"{said} ({decision.why})"))
+                    self._decided[title].add(_Said(decision.number, meant.action, text))
 
     def term(self, title: str) -> Iterator[Cause]:
-        if decided := self._decided.get(title):
-            yield from (Cause(of=(title,), decision=number, why=said) for number, said in decided)
-            return
+        decided = sorted(said for said in self._decided[title] if said.action not in ("link", "unlink"))
+        yield from (Cause(of=(title,), decision=said.number, why=said.text) for said in decided)
         old, new = self._old.terms.get(title), self._new.terms.get(title)
         if old and new and old.content_hash != new.content_hash:
-            yield Cause(of=(title,), page=title, why="its text changed")
-        elif old and new and (old.other_names, old.codes) != (new.other_names, new.codes):
-            yield Cause(of=(title,), page=title, why="its redirects or codes changed")
-        else:
-            said = self._old.pointing.get(title, set()) ^ self._new.pointing.get(title, set())
-            pages = {one.source: self._page(one.source) for one in said}
-            if old and new:
-                # Both stay, so a mention that came or went did so on its page.
-                leading = {page: why or "its links changed" for page, why in pages.items()}
-                leading = {title: _judged(old, new)} | leading
-            else:
-                # What came or went takes its mentions along: only pages that changed themselves may have caused it.
-                leading = {page: why for page, why in pages.items() if why} or {title: self._rules or _judged(old, new)}
-            yield from (Cause(of=(title,), page=page, why=why) for page, why in sorted(leading.items()))
+            # A merge alone changes the hash, too: there the texts are one.
+            if not any(said.action == "merge" for said in decided):
+                yield Cause(of=(title,), page=title, why="its text changed")
+        elif not decided:
+            pages = self._pages_behind(title, old, new)
+            yield from (Cause(of=(title,), page=page, why=why) for page, why in sorted(pages.items()))
+
+    def _pages_behind(self, title: str, old: Term | None, new: Term | None) -> dict[str, str]:
+        said = self._old.pointing.get(title, set()) ^ self._new.pointing.get(title, set())
+        pages = {one.source: self._page(one.source) for one in said}
+        if old is None or new is None:
+            # What came or went takes its mentions along: only pages that changed themselves may have caused it.
+            return {page: why for page, why in pages.items() if why} or {title: self._rules or _judged(old, new)}
+        if (old.other_names, old.codes) != (new.other_names, new.codes):
+            return {title: "its redirects or codes changed"}
+        # Both stay, so a mention that came or went did so on its page.
+        return {title: _judged(old, new)} | {page: why or "its links changed" for page, why in pages.items()}
 
     def link(self, pair: tuple[str, str]) -> Iterator[Cause]:
-        one, other = (set(self._decided.get(title, ())) for title in pair)
+        one, other = (self._decided[title] for title in pair)
         ends = {title for title in pair if (title in self._old.terms) != (title in self._new.terms)}
-        # A decision on both terms, or on a term that came or went with it.
-        if decided := sorted((one & other) | {item for title in ends for item in self._decided.get(title, ())}):
-            yield from (Cause(of=pair, decision=number, why=said) for number, said in decided)
-            return
+        # On both terms, on one that came or went and took the link along, or on what the terms are.
+        decided = (one & other) | {
+            said
+            for title in pair
+            for said in self._decided[title]
+            if title in ends or said.action in _ON_WHAT_TERMS_ARE
+        }
+        yield from (Cause(of=pair, decision=said.number, why=said.text) for said in sorted(decided))
         old, new = (set(side.links[pair].evidence if pair in side.links else ()) for side in (self._old, self._new))
         pages = {title: self._page(title) for title in ends} or {
-            said.source: self._page(said.source) or "its links changed" for said in old ^ new
+            said.source: self._page(said.source) or "its links changed"
+            for said in old ^ new
+            if not decided or said.section != CURATED
         }
-        yield from (Cause(of=pair, page=page, why=why) for page, why in sorted(pages.items()))
+        for page, why in sorted(pages.items()):
+            if not decided or why == "its text changed":
+                yield Cause(of=pair, page=page, why=why)
 
     def _page(self, title: str) -> str:
         """Say what became of a term's page; the empty string if its text is the same."""
@@ -162,8 +183,6 @@ def _judged(old: Term | None, new: Term | None) -> str:
         return f"path length {old.path_length} → {new.path_length}"
     if old and new:
         return f"judged anew, {old.relevance:.4f} → {new.relevance:.4f}"
-    return (
-        f"accepted with {new.relevance:.4f}, or linked or written since"
-        if new
-        else "refused, linked no more, or its page is gone"
-    )
+    if new:
+        return f"accepted with {new.relevance:.4f}, or linked or written since"
+    return "refused, linked no more, or its page is gone"

@@ -218,6 +218,22 @@ def test_diff_names_decisions_made_between_the_two_and_no_other(build: Build) ->
     assert causes(after, again, (early, reject, cut, undo))["Brain",] == [(4, "undone: reject Brain (off)")]
 
 
+def test_diff_names_both_the_decision_and_the_page_where_both_changed_a_term(build: Build) -> None:
+    at = NOON + timedelta(hours=1)
+    said = {"who": "Dr Ito", "why": "said", "at": at}
+    alias = Decision(number=1, action="alias", term="Aphasia", value="Wordlessness", **said)
+    link = Decision(number=2, action="link", term="Coma", value="Brain", **said)
+    merge = Decision(number=3, action="merge", term="Stroke", value="Brain", **said)
+    changed = build_of(crawled(aphasia="Loss of words, often after a [[stroke]].", coma="Deeper sleep."))
+    after = apply_decisions(changed, [alias, link, merge])
+    found = causes(build, replace(after, made=replace(after.made, at=at)), (alias, link, merge))
+    assert found["Aphasia",] == [(1, "alias Aphasia Wordlessness (said)"), ("Aphasia", "its text changed")]
+    assert found["Coma",] == [("Coma", "its text changed")], "a link changes no term"
+    assert found["Stroke",] == [(3, "merge Stroke Brain (said)")], "the merged text is no change of the page"
+    assert found["Aphasia", "Stroke"][-1] == ("Aphasia", "its text changed")
+    assert [cause for cause, _ in found["Coma", "Stroke"]] == [3]
+
+
 def test_every_difference_has_a_cause(build: Build) -> None:
     changes = [{"coma": "Deep."}, {"stroke": "Nothing."}, {"brain": "[[Coma]]"}, {"aphasia": "[[Brain]] and [[coma]]."}]
     for change in changes:
