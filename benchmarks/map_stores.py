@@ -102,9 +102,9 @@ def _timed(call: Callable[[], object]) -> tuple[float, object]:
     return time.monotonic() - started, result
 
 
-def memory(kind: str = "VmHWM", *, pid: int | str = "self") -> int:
-    """Give the greatest memory of a process so far in MB, or with ``VmRSS`` what it has now."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+def memory(kind: str = "VmHWM") -> int:
+    """Give the greatest memory of this process so far in MB, or with ``VmRSS`` what it has now."""
+    lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(kind)) // 1024
 
 
@@ -124,15 +124,16 @@ def main() -> None:
     if given.url:
         print(json.dumps(measure(given.url, terms=given.terms, links=given.links)))
         return
-    from tests.servers.neo4j import VERSION, running_neo4j
+    from tests.servers.neo4j import VERSION, Neo4jProcess
 
     sizes = {"terms": given.terms, "links": given.links}
     with tempfile.TemporaryDirectory() as folder:
         embedded = _in_a_process(f"sqlite:///{folder}/map.db", **sizes)
         embedded["file_mb"] = os.path.getsize(f"{folder}/map.db") // 1_000_000
-        with running_neo4j(Path(folder) / "neo4j", heap=given.heap, pagecache="256m", brief=False) as server:
+        measured = Neo4jProcess(Path(folder) / "neo4j", heap=given.heap, pagecache="256m", brief=False)
+        with measured.running() as server:
             neo4j = _in_a_process(server.url, **sizes)
-            neo4j["server_rss_mb_peak"] = memory(pid=server.pid)
+            neo4j["server_rss_mb_peak"] = server.memory_mb
             neo4j["server"] = f"Neo4j Community {VERSION}, heap {given.heap}"
     write("map_stores", {**sizes, "sqlite": embedded, "neo4j": neo4j}, command="python -m benchmarks.map_stores")
 
