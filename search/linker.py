@@ -33,6 +33,8 @@ _BREAKS = re.compile(r"[.;:!?]\s|[\"“”\n|]")
 # English words that small letters turn some medical abbreviations into.
 _ALSO_WORDS = frozenset(str.split("aids ace act arms art bat bed cat dab dash dope ear fast gad gap gas hip hit lad "
                                   "map mar mend nose pap pet raft rest sad sap star step tens tip"))  # fmt: skip
+# “Thromboses”, of which the key has already lost its s.
+_GREEK_PLURAL = re.compile(r"(?<=[a-z]{4}[aeo])se\b")
 _SHORTEST_PART = 3
 """Letters of each half of a name that is written together."""
 _MOST_SUGGESTIONS = 3
@@ -211,10 +213,12 @@ def _matches(tokens: Sequence[str], *, projection: Projection, corrected: Mappin
 
 
 def _find(keys: Sequence[str], *, projection: Projection) -> tuple[Name, ...]:
-    """Give the names under these words, or else under their American spelling, or else written together or apart."""
+    """Give the names under these words, or else in American spelling or the singular, or else written together or apart."""
     key = " ".join(keys)
-    if names := projection.find(key) or (projection.find(plain) if (plain := american(key)) != key else ()):
-        return names
+    plain = american(key)
+    for spelling in dict.fromkeys((key, plain, _GREEK_PLURAL.sub("sis", plain))):
+        if names := projection.find(spelling):
+            return names
     if len(keys) == 2:
         # “A F” is no “AF”.
         return tuple(name for name in projection.find("".join(keys)) if not is_abbreviation(name.name))

@@ -34,8 +34,9 @@ def _meant(word: str, *, indexes: tuple[TextIndex, ...]) -> str:
     if len(word) < _SHORTEST or any(index.knows(word) for index in indexes):
         return word
     plain = american(word)
-    if any(index.knows(plain) for index in indexes):
-        return plain
+    for sounds_alike in (plain, plain.replace("f", "ph")):
+        if any(index.knows(sounds_alike) for index in indexes):
+            return sounds_alike
     edits = 2 if len(word) >= _SHORTEST_FOR_TWO else 1
     like = {other for index in indexes for other in index.words_like(word, edits=edits)}
     ranked = sorted(
