@@ -30,7 +30,7 @@ NEIGHBOUR = 0.25
 MOST_NEIGHBOURS = 5
 LEAST_NEARNESS = 0.2
 """A neighbour less near than this share of the nearest one is left out."""
-NEIGHBOURS_SHARE = 0.3
+NEIGHBOURS_SHARE = 0.15
 MOST_NAMES = 3
 LONGEST_PATH = 3
 _SHORTEST_ABBREVIATION = 3

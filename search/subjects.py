@@ -17,16 +17,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kg_builder.projection import Projection
-from search.article import WIKI, Article
+from search.article import Article
 from search.expand import MOST_NAMES, OWN_NAMES, Chosen, ExpandedTerm, Expansion, names_of, put_together
-from search.index import ALL, Clause, TextIndex
+from search.index import TextIndex
 from search.linker import Linked, find_term
 from search.query import Audience
 from search.retrieve import WeightedQuery, rank
 
 FIRST = 5
+BEGINNING = 400
+"""Characters of a page that say what it is about."""
 LEAST_COVERAGE = 0.8
-LEAST_LEAD = 0.25
 LEAST_AGREEMENT = 0.4
 
 
@@ -72,12 +73,12 @@ def add_subjects(
 
 
 def _of_pages(own: WeightedQuery, *, pages: TextIndex) -> Iterator[Subject]:
-    found = rank(own, index=pages, limit=FIRST, role="lead")
+    found = rank(own, index=pages, limit=1, role="lead")
     if not found:
         return
-    id, score = found[0]
-    if score >= LEAST_LEAD * sum(score for _, score in found) and _coverage(own, id, index=pages) >= LEAST_COVERAGE:
-        yield Subject(name=id.removeprefix(WIKI).rpartition("#")[0], reason="its page begins with these words")
+    page = pages.article(found[0][0])
+    if _coverage(own, page, index=pages) >= LEAST_COVERAGE:
+        yield Subject(name=page.title, reason="its page begins with these words")
 
 
 def _of_articles(own: WeightedQuery, *, index: TextIndex) -> Iterator[Subject]:
@@ -90,8 +91,8 @@ def _of_articles(own: WeightedQuery, *, index: TextIndex) -> Iterator[Subject]:
     if not shares:
         return
     name = max(shares, key=lambda name: (shares[name], name))
-    if shares[name] >= LEAST_AGREEMENT:
-        about = [article for article in articles.values() if name in _subjects(article)]
+    about = [article for article in articles.values() if name in _subjects(article)]
+    if shares[name] >= LEAST_AGREEMENT and len(about) > 1:
         synonyms = dict.fromkeys(synonym for article in about if article.focus == name for synonym in article.synonyms)
         reason = f"{len(about)} of the first {len(found)} articles are about it"
         yield Subject(name=name, other_names=tuple(synonyms), reason=reason)
@@ -101,8 +102,9 @@ def _subjects(article: Article) -> tuple[str, ...]:
     return (article.focus,) if article.focus else article.subjects
 
 
-def _coverage(own: WeightedQuery, id: str, *, index: TextIndex) -> float:
-    """Give the share of the words that stand in an article."""
-    stems = {stem for word in own.words for _, stem in index.stems(word)}
-    found = sum(bool(index.score(Clause(field=ALL, stems=((0, stem),)), ids=[id])) for stem in stems)
-    return found / (len(stems) or 1)
+def _coverage(own: WeightedQuery, page: Article, *, index: TextIndex) -> float:
+    """Give the share of the words that stand in a page's names and first characters."""
+    beginning = " ".join([page.title, *page.synonyms, page.text[:BEGINNING]])
+    there = {stem for _, stem in index.stems(beginning)}
+    asked = {stem for word in own.words for _, stem in index.stems(word)}
+    return len(asked & there) / (len(asked) or 1)
