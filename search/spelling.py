@@ -5,6 +5,7 @@ A mistake is corrected only where no text and no dictionary has the word, so tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -26,11 +27,13 @@ def correct(words: Words, *, index: TextIndex, pages: TextIndex) -> Words:
     """
     fixed = (*words.quoted, *words.excluded)
     asked = dict.fromkeys(fold(word.surface) for word in words.words if not word.within(fixed))
-    meant = {word: _meant(word, indexes=(index, pages)) for word in asked if word.isalpha()}
+    # One index asked once, where the library's articles and the map's pages lie together.
+    indexes = (index,) if index is pages else (index, pages)
+    meant = {word: _meant(word, indexes=indexes) for word in asked if word.isalpha()}
     return replace(words, corrected={word: right for word, right in meant.items() if right != word})
 
 
-def _meant(word: str, *, indexes: tuple[TextIndex, ...]) -> str:
+def _meant(word: str, *, indexes: Sequence[TextIndex]) -> str:
     if len(word) < _SHORTEST or any(index.knows(word) for index in indexes):
         return word
     plain = american(word)

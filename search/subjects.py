@@ -3,9 +3,8 @@
 “Pauses in breathing while sleeping” names no term, yet stands in the texts on sleep apnoea. The own words are searched
 among the first sections of the map's pages and among the library's articles:
 
-page       the first page, where its first section has nearly all of the words (LEAST_COVERAGE) and stands out among the
-           first five (LEAST_LEAD of their scores; each of five equals would have a fifth)
-articles   the subject that most of the first five articles share, by score, where two of five agree (LEAST_AGREEMENT)
+page       the first page, where its names and BEGINNING have nearly all of the words (LEAST_COVERAGE)
+articles   the subject that most of the first five articles share, by score, where two agree (LEAST_AGREEMENT)
 
 Both limits keep an expansion out of queries that the map and the library are not about. See docs/measurements.md.
 """
@@ -37,6 +36,8 @@ class Subject:
 
     name: str
     other_names: tuple[str, ...] = ()
+    of_map: bool
+    """Said by a page of the map; otherwise by articles of the library."""
     reason: str
 
 
@@ -78,7 +79,7 @@ def _of_pages(own: WeightedQuery, *, pages: TextIndex) -> Iterator[Subject]:
         return
     page = pages.article(found[0][0])
     if _coverage(own, page, index=pages) >= LEAST_COVERAGE:
-        yield Subject(name=page.title, reason="its page begins with these words")
+        yield Subject(name=page.title, of_map=True, reason="its page has these words at the beginning")
 
 
 def _of_articles(own: WeightedQuery, *, index: TextIndex) -> Iterator[Subject]:
@@ -95,7 +96,7 @@ def _of_articles(own: WeightedQuery, *, index: TextIndex) -> Iterator[Subject]:
     if shares[name] >= LEAST_AGREEMENT and len(about) > 1:
         synonyms = dict.fromkeys(synonym for article in about if article.focus == name for synonym in article.synonyms)
         reason = f"{len(about)} of the first {len(found)} articles are about it"
-        yield Subject(name=name, other_names=tuple(synonyms), reason=reason)
+        yield Subject(name=name, other_names=tuple(synonyms), of_map=False, reason=reason)
 
 
 def _subjects(article: Article) -> tuple[str, ...]:
