@@ -18,7 +18,7 @@ from search.query import Filters, Words
 from strokemap.text import fold
 
 WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
-"""How much a match of an own word counts; measured in benchmarks/retrieval_baseline.py."""
+"""How much a match of an own word counts; measured by benchmarks/retrieval.py."""
 TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
 ABOUT = ("title", "section", "names", "subjects")
 """Where an article says what it is about."""

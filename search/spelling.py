@@ -15,7 +15,9 @@ from search.index import TextIndex
 from search.query import Words
 from strokemap.text import american, fold
 
-_SHORTEST = 5
+_SHORTEST, _LONGEST = 5, 30
+_MOST_UNKNOWN = 8
+"""A text with more words that no text has is no query with mistakes, but of another kind or language."""
 _SHORTEST_FOR_TWO = 8
 """A word this long may have two letters wrong."""
 
@@ -29,16 +31,23 @@ def correct(words: Words, *, index: TextIndex, pages: TextIndex) -> Words:
     asked = dict.fromkeys(fold(word.surface) for word in words.words if not word.within(fixed))
     # One index asked once, where the library's articles and the map's pages lie together.
     indexes = (index,) if index is pages else (index, pages)
-    meant = {word: _meant(word, indexes=indexes) for word in asked if word.isalpha()}
+    unknown = [word for word in asked if _may_be_misspelt(word) and not _known(word, indexes=indexes)]
+    meant = {word: _meant(word, indexes=indexes) for word in unknown if len(unknown) <= _MOST_UNKNOWN}
     return replace(words, corrected={word: right for word, right in meant.items() if right != word})
 
 
+def _may_be_misspelt(word: str) -> bool:
+    return word.isalpha() and _SHORTEST <= len(word) <= _LONGEST
+
+
+def _known(word: str, *, indexes: Sequence[TextIndex]) -> bool:
+    return any(index.knows(word) for index in indexes)
+
+
 def _meant(word: str, *, indexes: Sequence[TextIndex]) -> str:
-    if len(word) < _SHORTEST or any(index.knows(word) for index in indexes):
-        return word
     plain = american(word)
     for sounds_alike in (plain, plain.replace("f", "ph")):
-        if any(index.knows(sounds_alike) for index in indexes):
+        if _known(sounds_alike, indexes=indexes):
             return sounds_alike
     edits = 2 if len(word) >= _SHORTEST_FOR_TWO else 1
     like = {other for index in indexes for other in index.words_like(word, edits=edits)}
