@@ -25,10 +25,10 @@ import Stemmer
 
 from benchmarks.icd10cm import other_names
 from benchmarks.rm3 import expand_by_feedback
-from benchmarks.soak import Home, Measured, write
+from benchmarks.soak import COMMAND, Home, Measured, write
 from kg_builder.projection import Projection, TermId, published_projection
 from search.bench import Bench, open_bench
-from search.evaluate import DEPTH, Hits, Run, compare, interpret, means, measure, search_bench
+from search.evaluate import DEPTH, Hits, Run, compare, evaluate_bench, interpret, means, measure, search_bench
 from search.expand import OWN_NAMES, Chosen, ExpandedTerm, Expansion, add_spellings, expand, names_of
 from search.gate import Gate, admit, load_gate
 from search.linker import Linked, link
@@ -198,7 +198,7 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         "bm25s": row(bm25s_run(files[0], bench)),
         "our BM25, title and text": row(_only(("title", "text"), files, work=work)),
         "our BM25, and synonyms": row(_only(("title", "text", "synonyms"), files, work=work)),
-        "our BM25, and subjects": row(baseline),
+        "our BM25, and subjects (words alone)": row(baseline),
         "RM3": row({id: _rm3(weighted.words, bench) for id, weighted in own.items()}),
     }
     found = {name: {id: way(query) for id, query in asked.items()} for name, way in WAYS.items()}
@@ -319,37 +319,49 @@ def publish_map(folder: Path, data: Path, *, topic: Path) -> Projection:
 def show(name: str, measured: Mapping[str, object]) -> None:
     """Print the table of one collection."""
     print(f"\n{name}: {measured['queries']} queries, {measured['linked']} name a term")
-    print(f"{'':38}nDCG@10   R@10  R@100  RR@10  acted helped hurt      p")
+    print(f"{'':38} nDCG@10   R@10  R@100  RR@10  acted helped hurt       p")
     for title, row in measured["rows"].items():  # type: ignore[attr-defined]
         if "nDCG@10" in row:
-            figures = "  ".join(f"{row[name]:.4f}"[1:] for name in ("nDCG@10", "R@10", "R@100", "RR@10"))
+            figures = "  ".join(f"{row[name]:.4f}".lstrip("0") for name in ("nDCG@10", "R@10", "R@100", "RR@10"))
             acted = row.get("acted", row.get("queries", ""))
             print(f"{title:38}  {figures}  {acted:>5} {row['helped']:>6} {row['hurt']:>4}  {row['p']:.4f}")
+
+
+def measure_retrieval(data: Path, *, only: Sequence[str] = (), keep: str = COMMAND) -> None:
+    """Measure the collections and print their tables; ``keep`` is the command to name in the evidence."""
+    measured: dict[str, Measured] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        near = publish_map(work, data, topic=data / "wiki" / "topic-eval.toml")
+        wider = publish_map(work, data, topic=HERE / "wider.toml")
+        for name, files in collections(data).items():
+            if only and name not in only:
+                continue
+            with open_bench(*files, projection=near, work=work, progress=silent) as bench:
+                measured[name] = measure_collection(bench, files=files, projection=near, work=work)
+            with open_bench(*files, projection=wider, work=work, progress=silent) as bench:
+                measured[name]["rows"] |= {f"all, a map of {len(wider)} terms": _searched(bench, wider)}  # type: ignore[operator]
+            show(name, measured[name])
+    if keep:
+        write("retrieval", {"collections": measured}, command=keep)
+
+
+def _searched(bench: Bench, projection: Projection) -> Measured:
+    found = evaluate_bench(bench, projection=projection, gate=load_gate(), progress=silent)
+    assert found.change is not None
+    assert found.expanded is not None
+    change = found.change
+    return {**found.expanded, "acted": found.acted, "helped": change.helped, "hurt": change.hurt, "p": change.p}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", action="append")
+    parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--evidence", action="store_true")
     asked = parser.parse_args()
-    measured: dict[str, Measured] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        near = publish_map(work, asked.data, topic=asked.data / "wiki" / "topic-eval.toml")
-        wider = publish_map(work, asked.data, topic=HERE / "wider.toml")
-        for name, files in collections(asked.data).items():
-            if asked.only and name not in asked.only:
-                continue
-            with open_bench(*files, projection=near, work=work, progress=silent) as bench:
-                measured[name] = measure_collection(bench, files=files, projection=near, work=work)
-            with open_bench(*files, projection=wider, work=work, progress=silent) as bench:
-                rows = measure_collection(bench, files=files, projection=wider, work=work)["rows"]
-            title = f"all, a map of {len(wider)} terms"
-            measured[name]["rows"] |= {title: rows["all (search)"]}  # type: ignore[operator, index]
-            show(name, measured[name])
-    if asked.evidence:
-        write("retrieval", {"collections": measured}, command="python -m benchmarks.retrieval DATA --evidence")
+    command = "python -m benchmarks.retrieval DATA --evidence"
+    measure_retrieval(asked.data, only=asked.only, keep=command if asked.evidence else "")
 
 
 if __name__ == "__main__":
