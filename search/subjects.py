@@ -3,7 +3,7 @@
 “Pauses in breathing while sleeping” names no term, yet stands in the texts on sleep apnoea. The own words are searched
 among the first sections of the map's pages and among the library's articles:
 
-page       the first page, where its names and BEGINNING have nearly all of the words (LEAST_COVERAGE)
+page       the first page, where its title and BEGINNING have nearly all of the words (LEAST_COVERAGE)
 articles   the subject that most of the first five articles share, by score, where two agree (LEAST_AGREEMENT)
 
 Both limits keep an expansion out of queries that the map and the library are not about. See docs/measurements.md.
@@ -104,8 +104,8 @@ def _subjects(article: Article) -> tuple[str, ...]:
 
 
 def _coverage(own: WeightedQuery, page: Article, *, index: TextIndex) -> float:
-    """Give the share of the words that stand in a page's names and first characters."""
-    beginning = " ".join([page.title, *page.synonyms, page.text[:BEGINNING]])
+    """Give the share of the words that stand in a page's title and first characters."""
+    beginning = f"{page.title} {page.text[:BEGINNING]}"
     there = {stem for _, stem in index.stems(beginning)}
     asked = {stem for word in own.words for _, stem in index.stems(word)}
     return len(asked & there) / (len(asked) or 1)

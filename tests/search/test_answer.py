@@ -91,6 +91,13 @@ def test_quoted_words_must_stand_together(ask: Ask):
     assert ids(ask('"words of loss"')) == []
 
 
+def test_what_is_left_out_is_left_out_in_its_other_names_and_spellings(ask: Ask):
+    assert "wiki:Aphasia#" in ids(ask("brain"))
+    assert "wiki:Aphasia#" not in ids(ask("brain without dysphasia"))
+    assert "lib:warn" in ids(ask("help ischemic"))
+    assert "lib:warn" not in ids(ask("help -ischaemic"))
+
+
 def test_terms_are_added_and_left_out_by_hand(ask: Ask):
     assert "Warfarin" not in {term.term for term in ask("aphasia").expansion}
     assert "Warfarin" in {term.term for term in ask("aphasia", with_terms=("warfarin",)).expansion}
