@@ -8,7 +8,7 @@ published behaviour that ours is held against: recall rises on every collection,
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from search.article import Article
@@ -24,7 +24,7 @@ SHORTEST, LONGEST = 2, 20
 def relevance_model(first: Sequence[tuple[Counter[str], float]]) -> dict[str, float]:
     """Give p(word | relevant) from the words of the first documents, each document weighing its share of the scores."""
     total = sum(score for _, score in first)
-    model: Counter[str] = Counter()
+    model: dict[str, float] = defaultdict(float)
     for counts, score in first:
         length = sum(counts.values())
         for word, count in counts.items():
@@ -38,7 +38,7 @@ def expand_by_feedback(own: Sequence[str], *, index: TextIndex, first: Sequence[
     """Give the second query: own stems and those of the model, each weighted. ``first`` are ids with their scores."""
     first = first[:DOCUMENTS]
     articles = index.articles_by_id([id for id, _ in first])
-    weights: Counter[str] = Counter()
+    weights: dict[str, float] = defaultdict(float)
     for stem in own:
         weights[stem] += OWN_SHARE / len(own)
     if first:
