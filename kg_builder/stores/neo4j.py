@@ -136,6 +136,11 @@ class Neo4jMapStore:
         links = sorted((link_of(a, b, evidence) for a, b, evidence in found), key=lambda link: (link.a, link.b))
         return TermView(term=term_of(term), links=tuple(links))
 
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance."""
+        self._build(digest)
+        return tuple(term_of(row) for (row,) in self._server.ask(_LEAST_CERTAIN, digest=digest, limit=limit))
+
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path."""
         rows = self._server.ask(_PATH, digest=digest, start=start, end=end)
@@ -195,6 +200,10 @@ _TERM = """
     OPTIONAL MATCH (t)-[l:LINKED]-(:Term)
     RETURN properties(t), collect(CASE WHEN l IS NULL THEN null ELSE
         [startNode(l).title, endNode(l).title, [l.sources, l.targets, l.sections, l.sentences]] END)
+"""
+_LEAST_CERTAIN = """
+    MATCH (t:Term {build: $digest}) WHERE t.path_length > 0
+    RETURN properties(t) ORDER BY t.relevance, t.id LIMIT $limit
 """
 # No two terms of a map are further apart than twice the longest path length.
 _PATH = """
