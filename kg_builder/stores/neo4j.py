@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, LiteralString
 
-from kg_builder.model import Build, Decision, Digest, Link, Made, PageText
+from kg_builder.model import Build, Decision, Digest, Link, Made, PageText, Term
 from kg_builder.packing import rebuild, unpack
 from kg_builder.stores.base import BuildSummary, TermView
 from kg_builder.stores.bolt import Neo4jServer
