@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -89,13 +89,15 @@ class _Table:
     values: Floats
 
 
-def train_judge(examples_path: Path | None = None, *, decided: Sequence[Decided] = ()) -> LinearModel:
+def train_judge(
+    examples_path: Path | None = None, *, decided: Sequence[Decided] = (), without: Collection[str] = ()
+) -> LinearModel:
     """Train on the shipped examples, or those of a file, and on decisions; report what cross-validation shows.
 
     Each topic of the examples, and each fifth of the decisions, is held out in turn. Deterministic: the same examples
-    and decisions give the same model. Errors: InputMissing, JudgeMalformed.
+    and decisions give the same model. Features ``without`` get no weight. Errors: InputMissing, JudgeMalformed.
     """
-    return _train(read_examples(examples_path), decided)[0]
+    return _train(read_examples(examples_path), decided, without=without)[0]
 
 
 def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Trained:
@@ -116,9 +118,14 @@ def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Traine
     return Trained(model=model, brier=brier, brier_in_force=brier_in_force)
 
 
-def _train(examples: Sequence[Example], decided: Sequence[Decided]) -> tuple[LinearModel, NDArray[np.bool_], Floats]:
+def _train(
+    examples: Sequence[Example], decided: Sequence[Decided], *, without: Collection[str] = ()
+) -> tuple[LinearModel, NDArray[np.bool_], Floats]:
     """Give the model, and for each example and then each decision what it is and its held-out score."""
     table = _with_decided(_measure(examples), decided)
+    for column, feature in enumerate(FEATURES):
+        if feature.name in without:
+            table.values[:, column] = np.nan
     held_out = _held_out(table)
     digest, report = _digest(examples, decided), _report(table, held_out)
     return _fit(table.values, table.near, trained_on=digest, report=report), table.near, held_out
