@@ -33,7 +33,7 @@ from kg_builder.judge.decided import measure_decided
 from kg_builder.judge.features import FEATURES
 from kg_builder.judge.model import ModelJudge, shipped_model
 from kg_builder.judge.rules import EverythingJudge, VocabularyJudge
-from kg_builder.judge.train import train_judge
+from kg_builder.judge.train import train_beside, train_judge
 from kg_builder.model import Candidate, Decision, Judgement, Page, Site
 from kg_builder.sources.base import Fetched, PageSource
 from strokemap.progress import silent
@@ -228,11 +228,15 @@ def main(data: Path, work: Path) -> None:
         progress=silent,
         now=NOW,
     )
-    taught = ModelJudge(train_judge(decided=decided))
+    beside = train_beside(shipped_model(), decided=decided)
+    taught = ModelJudge(beside.model)
     measured["decisions"] = {
         "decisions": len(decisions),
         "accepted": sum(one.action == "accept" for one in decisions),
         "learnt from": len(decided),
+        "brier": beside.brier,
+        "brier of the shipped model": beside.brier_in_force,
+        "refused": beside.worse,
         "by the decisions": halves(play(topic, source=source, judge=ModelJudge(shipped_model()), decisions=decisions)),
         "and what was learnt": halves(play(topic, source=source, judge=taught, decisions=decisions)),
     }

@@ -87,6 +87,8 @@ class _Table:
     topics: NDArray[np.str_]
     near: NDArray[np.bool_]
     values: Floats
+    weights: Floats
+    """1 for examples. Curators mostly reject: their acceptances and rejections weigh as the examples' labels do."""
 
 
 def train_judge(
@@ -113,8 +115,9 @@ def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Traine
     here = slice(-len(decided), None)
     means = dict(zip(in_force.features, in_force.means, strict=True))
     known = [{name: value for name, value in one.values.items() if name in means} for one in decided]
+    weights = _weigh(decided, share=float(np.mean(near[: -len(decided)])))
     old_scores = np.array([in_force.score(means | values) for values in known])
-    brier, brier_in_force = _brier(near[here], held_out[here]), _brier(near[here], old_scores)
+    brier, brier_in_force = (_brier(near[here], scores, weights=weights) for scores in (held_out[here], old_scores))
     return Trained(model=model, brier=brier, brier_in_force=brier_in_force)
 
 
@@ -128,7 +131,7 @@ def _train(
             table.values[:, column] = np.nan
     held_out = _held_out(table)
     digest, report = _digest(examples, decided), _report(table, held_out)
-    return _fit(table.values, table.near, trained_on=digest, report=report), table.near, held_out
+    return _fit(table, trained_on=digest, report=report), table.near, held_out
 
 
 def _with_decided(table: _Table, decided: Sequence[Decided]) -> _Table:
@@ -138,7 +141,16 @@ def _with_decided(table: _Table, decided: Sequence[Decided]) -> _Table:
         topics=np.array([*table.topics, *folds]),
         near=np.array([*table.near, *(one.near for one in decided)], dtype=np.bool_),
         values=np.vstack([table.values, *([values] if values else [])]),
+        weights=np.array([*table.weights, *_weigh(decided, share=float(np.mean(table.near)))]),
     )
+
+
+def _weigh(decided: Sequence[Decided], *, share: float) -> list[float]:
+    accepted = sum(one.near for one in decided)
+    if accepted in (0, len(decided)):
+        return [1.0] * len(decided)
+    near, far = share * len(decided) / accepted, (1 - share) * len(decided) / (len(decided) - accepted)
+    return [near if one.near else far for one in decided]
 
 
 def _held_out(table: _Table) -> Floats:
@@ -146,7 +158,7 @@ def _held_out(table: _Table) -> Floats:
     held_out = np.zeros(len(table.near))
     for topic in sorted(set(table.topics)):
         rest, tested = table.topics != topic, table.topics == topic
-        fitted = _fit(table.values[rest], table.near[rest], trained_on="", report={})
+        fitted = _fit(table, only=rest, trained_on="", report={})
         values = np.where(np.isnan(table.values[tested]), np.array(fitted.means), table.values[tested])
         held_out[tested] = [fitted.score(dict(zip(fitted.features, row, strict=True))) for row in values]
     return held_out
@@ -210,6 +222,7 @@ def _measure(examples: Sequence[Example]) -> _Table:
         topics=np.array([topic for topic, _, _ in rows]),
         near=np.array([near for _, near, _ in rows], dtype=np.bool_),
         values=np.array([values for _, _, values in rows]),
+        weights=np.ones(len(rows)),
     )
 
 
@@ -243,13 +256,19 @@ def _levels(
         accepted |= set(linking)
 
 
-def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Mapping[str, float]) -> LinearModel:
+def _fit(
+    table: _Table, *, only: NDArray[np.bool_] | None = None, trained_on: str, report: Mapping[str, float]
+) -> LinearModel:
+    rows = np.ones(len(table.near), dtype=np.bool_) if only is None else only
+    values = table.values[rows]
     counts = np.maximum(1, np.sum(~np.isnan(values), axis=0))  # a feature may be measured in no example at all
     means = np.nansum(values, axis=0) / counts
     scales = np.sqrt(np.nansum((values - means) ** 2, axis=0) / counts)
     scales = np.where(scales > 0, scales, 1.0)
     belief = np.array([0.5 if feature.name in BELIEVED_BY_HALF else 1.0 for feature in FEATURES])
-    fitted = LogisticRegression(C=REGULARISATION).fit(np.nan_to_num((values - means) / scales) * belief, near)
+    fitted = LogisticRegression(C=REGULARISATION).fit(
+        np.nan_to_num((values - means) / scales) * belief, table.near[rows], sample_weight=table.weights[rows]
+    )
     return LinearModel(
         name="judge",
         features=tuple(feature.name for feature in FEATURES),
@@ -263,8 +282,8 @@ def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Ma
     )
 
 
-def _brier(near: NDArray[np.bool_], scores: Floats) -> float:
-    return round(float(np.mean((scores - near) ** 2)), 4)
+def _brier(near: NDArray[np.bool_], scores: Floats, *, weights: Sequence[float] | None = None) -> float:
+    return round(float(np.average((scores - near) ** 2, weights=weights)), 4)
 
 
 def _rounded(values: Floats) -> tuple[float, ...]:
