@@ -262,6 +262,12 @@ class JudgeMalformed(MapError):
     code = "map.judge.malformed"
 
 
+class JudgeWorse(MapError):
+    """A newly trained model judges worse than the one in force, which was kept."""
+
+    code = "map.judge.worse"
+
+
 class LabelsMalformed(MapError):
     """A table of labels lacks a column or has a value other than 1, 0 or empty."""
 
