@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from hive_queries.engines.base import BatchDigest
 from hive_queries.pseudonyms import check_institution
 from hive_queries.rows import BadRow
+from strokemap.errors import BatchMalformed, InputMissing, UsageError
 from strokemap.home import sync_folder
 
 
@@ -55,16 +56,79 @@ def quarantined(work: Path, *, institution: str | None = None) -> Iterator[Quara
     folders = [_folder(work, institution)] if institution else sorted(root.iterdir()) if root.is_dir() else []
     for folder in folders:
         for path in sorted(folder.glob("*.jsonl")):
-            for line in path.read_text(encoding="ascii").splitlines():
-                yield QuarantinedRow(institution=folder.name, batch=BatchDigest(path.stem), **json.loads(line))
+            yield from _read(path)
 
 
-def drop_bad_rows(work: Path, *, institution: str) -> bool:
-    """Remove an institution's quarantine and tell whether there was any."""
+def drop_bad_rows(work: Path, *, institution: str, batch: BatchDigest | None = None) -> bool:
+    """Remove an institution's quarantine, or that of one batch, and tell whether there was any."""
     folder = _folder(work, institution)
+    if batch is not None:
+        (folder / f"{batch}.jsonl").unlink(missing_ok=True)
     there = folder.exists()
-    shutil.rmtree(folder, ignore_errors=True)
+    if batch is None:
+        shutil.rmtree(folder, ignore_errors=True)
     return there
+
+
+def export_bad_rows(rows: Iterable[QuarantinedRow], out: Path) -> int:
+    """Write rows to a new file that only its owner can read, to be mended there, and tell how many.
+
+    Errors: UsageError where the file is there already or can't be made.
+    """
+    try:
+        with writing_bad_rows(out) as write:
+            return sum(1 for row in rows if write(row) is None)
+    except OSError as error:
+        raise UsageError(
+            f"The file can't be made: {error.strerror}.", hint="Name a new file.", where=str(out)
+        ) from None
+
+
+def read_mended(path: Path) -> tuple[list[QuarantinedRow], str]:
+    """Read a file of mended rows, and its text. Errors: InputMissing, BatchMalformed with the line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputMissing("The file can't be read.", hint="Name a file that --out made.", where=str(path)) from None
+    rows: list[QuarantinedRow] = []
+    try:
+        for one in text.splitlines():
+            row = QuarantinedRow(**json.loads(one))
+            if not isinstance(row.row, str | dict) or not isinstance(row.number, int):
+                raise TypeError
+            rows.append(row)
+    except (TypeError, ValueError, RecursionError):
+        raise BatchMalformed(
+            "This is not a line as the quarantine gave it. Nothing was taken.",
+            hint="Change only what stands in “row”.",
+            where=f"{path.name}:{len(rows) + 1}",
+        ) from None
+    return rows, text
+
+
+def forget_bad_rows(rows: Iterable[QuarantinedRow], *, institution: str, keep: BatchDigest, work: Path) -> None:
+    """Take rows out of the quarantine of the batches that they came with, durably; those of batch ``keep`` stay."""
+    gone = {(row.batch, row.file, row.line) for row in rows if row.batch != keep}
+    folder = _folder(work, institution)
+    for batch in {batch for batch, _, _ in gone}:
+        left = [r for r in _read(folder / f"{batch}.jsonl") if (r.batch, r.file, r.line) not in gone]
+        mending = folder / ".mending"
+        mending.unlink(missing_ok=True)
+        if not left:
+            (folder / f"{batch}.jsonl").unlink(missing_ok=True)
+            continue
+        with writing_bad_rows(mending) as write:
+            for row in left:
+                write(row)
+        mending.rename(folder / f"{batch}.jsonl")
+    if gone and folder.exists():
+        sync_folder(folder)
+
+
+def _read(path: Path) -> Iterator[QuarantinedRow]:
+    for line in path.read_text(encoding="ascii").splitlines() if path.exists() else ():
+        fields = json.loads(line) | {"institution": path.parent.name, "batch": BatchDigest(path.stem)}
+        yield QuarantinedRow(**fields)
 
 
 def _folder(work: Path, institution: str) -> Path:
