@@ -156,10 +156,11 @@ class RowReader:
             (self._test(death.when), self._date(death.after), self._place(death.days), self._date(death.otherwise))
             for death in rule.deaths
         ]
-        allowed = ", ".join(filter(None, rule.sexes))
+        sexes = {own.upper(): known for own, known in rule.sexes.items()}
+        allowed = ", ".join(filter(None, sexes))
 
         def read(row: Cells, dates: list[Dated], status: str) -> Person:
-            if row[sex].upper() not in rule.sexes:
+            if row[sex].upper() not in sexes:
                 raise Unreadable(self._name(sex), f"not one of {allowed}")
             birth_year = dates[born][0].year if dates[born][0] else None  # type: ignore[union-attr]
             if rule.age and birth_year is not None:
@@ -174,7 +175,7 @@ class RowReader:
                     break
             return Person(
                 site=text_of(row[site], name=self._name(site)),
-                sex=rule.sexes[row[sex].upper()],
+                sex=sexes[row[sex].upper()],
                 birth_year=birth_year,
                 died_on=died_on,
                 died_precision=precision if died_on else "",

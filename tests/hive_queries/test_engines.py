@@ -66,7 +66,7 @@ def load(stores: Stores, path: Path, format: str, *, institution: str, folder: P
 
 def answers(store: HistoryStore) -> dict[str, list[object]]:
     """Everything that is shipped, asked, with types."""
-    texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches")}
+    texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches", "codes")}
     asked: dict[str, list[object]] = {
         name: list(store.run(statement, parameters={})) for name, statement in texts.items()
     }
