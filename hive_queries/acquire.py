@@ -100,7 +100,7 @@ def replay(
     Errors: as for ``acquire``.
     """
     with _arriving(institution, format=format, store=store, work=work, key=key, now=now, progress=progress) as arriving:
-        rows, content = read_mended(path)
+        rows, content = read_mended(path, institution=institution)
         named = f"strokemap-mended-1\0{arriving.reader.name}\0{content}".encode("utf-8", "surrogatepass")
         digest = BatchDigest(hashlib.sha256(named).hexdigest())
         acquired = arriving.count(digest, readings=map(arriving.reader.again, rows), check=lambda: None)

@@ -84,45 +84,57 @@ def export_bad_rows(rows: Iterable[QuarantinedRow], out: Path) -> int:
         ) from None
 
 
-def read_mended(path: Path) -> tuple[list[QuarantinedRow], str]:
-    """Read a file of mended rows, and its text. Errors: InputMissing, BatchMalformed with the line."""
+def read_mended(path: Path, *, institution: str) -> tuple[list[QuarantinedRow], str]:
+    """Read an institution's rows in a file of mended ones, and their text. Errors: InputMissing, BatchMalformed."""
     try:
-        text = path.read_text(encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         raise InputMissing("The file can't be read.", hint="Name a file that --out made.", where=str(path)) from None
-    rows: list[QuarantinedRow] = []
-    try:
-        for one in text.splitlines():
-            row = QuarantinedRow(**json.loads(one))
-            if not isinstance(row.row, str | dict) or not isinstance(row.number, int):
-                raise TypeError
+    rows, text = [], ""
+    for number, line in enumerate(lines, start=1):
+        row = _parse(line)
+        if row is None and line.strip():
+            raise BatchMalformed(
+                "This is not a line as the quarantine gave it. Nothing was taken.",
+                hint="Change only what stands in “row”.",
+                where=f"{path.name}:{number}",
+            )
+        if row and row.institution == institution:
             rows.append(row)
-    except (TypeError, ValueError, RecursionError):
-        raise BatchMalformed(
-            "This is not a line as the quarantine gave it. Nothing was taken.",
-            hint="Change only what stands in “row”.",
-            where=f"{path.name}:{len(rows) + 1}",
-        ) from None
+            text += f"{line}\n"
     return rows, text
 
 
 def forget_bad_rows(rows: Iterable[QuarantinedRow], *, institution: str, keep: BatchDigest, work: Path) -> None:
     """Take rows out of the quarantine of the batches that they came with, durably; those of batch ``keep`` stay."""
-    gone = {(row.batch, row.file, row.line) for row in rows if row.batch != keep}
+    gone = {(row.batch, row.file, row.line) for row in rows}
     folder = _folder(work, institution)
-    for batch in {batch for batch, _, _ in gone}:
-        left = [r for r in _read(folder / f"{batch}.jsonl") if (r.batch, r.file, r.line) not in gone]
+    # Looked for among what is there: a name out of the file must not lead elsewhere.
+    for path in sorted(folder.glob("*.jsonl")):
+        held = list(_read(path))
+        left = [row for row in held if (row.batch, row.file, row.line) not in gone]
+        if path.stem == keep or len(left) == len(held):
+            continue
         mending = folder / ".mending"
         mending.unlink(missing_ok=True)
-        if not left:
-            (folder / f"{batch}.jsonl").unlink(missing_ok=True)
-            continue
         with writing_bad_rows(mending) as write:
             for row in left:
                 write(row)
-        mending.rename(folder / f"{batch}.jsonl")
-    if gone and folder.exists():
+        mending.rename(path)
+        if not left:
+            path.unlink()
         sync_folder(folder)
+
+
+def _parse(line: str) -> QuarantinedRow | None:
+    try:
+        row = QuarantinedRow(**json.loads(line))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    texts = (row.institution, row.batch, row.file)
+    numbers = (row.line, row.number)
+    sound = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
+    return row if sound and isinstance(row.row, str | dict) else None
 
 
 def _read(path: Path) -> Iterator[QuarantinedRow]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from api.acquiring import Intake
+from hive_queries.engines import Batch
+from hive_queries.quarantine import quarantined
+from strokemap.home import Home
+from strokemap.keys import Keys
+
 HEADER = f"HOSPNUM,SEX,AGE,STYPE,RDATE,{','.join(f'RDEF{n}' for n in range(1, 9))}\n"
 GOOD, BAD = f"1,F,70,PACS,sty-91{',N' * 8}\n", f"1,F,70,PACS,sty-91,Q{',N' * 7}\n"
-Command = Callable[..., object]
 
 
 @pytest.fixture
@@ -40,13 +46,15 @@ def test_bad_rows_are_written_out_mended_and_replayed_and_the_count_drops(
     assert [(row["line"], row["field"], row["row"]["RDEF1"]) for row in rows] == [(3, "RDEF1", "Q"), (4, "AGE", None)]
     rows[0]["row"]["RDEF1"] = "Y"
     mending.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    other = command("histories", "replay", "--institution", "south", "--format", "ist", mending)
+    assert other.status == 1, "nobody's rows are taken as another's"
     replay = ("histories", "replay", "--institution", "north", "--format", "ist", mending, "--json")
     replayed = out(command(*replay))
     assert (replayed["rows"], replayed["quarantined"], replayed["already"]) == (1, 1, False)
     assert out(command(*replay))["already"]
     (left,) = out(command("histories", "quarantine", "--json"))["rows"]
     assert (left["file"], left["line"], left["reason"]) == ("north.csv", 4, "no cell")
-    (status,) = out(command("histories", "status", "--json"))["institutions"]
+    status, _ = out(command("histories", "status", "--json"))["institutions"]
     assert (status["patients"], status["rows"], status["quarantined"]) == (2, 2, 1), "the row's number is its patient"
     assert command("histories", "quarantine", "--out", mending).status == 2, "what is there is not written over"
 
@@ -110,23 +118,27 @@ def test_status_says_what_is_due_and_what_failed_and_others_go_on(
     assert ", due" in command(*settings, "histories", "status").out
 
 
-def test_batches_expire_after_the_retention_period_and_opt_outs_do_not(
-    command: Callable, north: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from datetime import UTC, datetime, timedelta
+def test_batches_expire_after_the_retention_period_and_opt_outs_do_not(home: Home, keys: Keys, tmp_path: Path) -> None:
+    def intake(day: int) -> Intake:
+        now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        url = f"duckdb:///{tmp_path / 'histories'}"
+        return Intake(home=home, keys=keys, store_url=url, now=lambda: now, retention_days=30)
 
-    monkeypatch.setattr("api.cli.context.utc_now", lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    out(north(GOOD, BAD))
-    out(command("histories", "opt-out", "north-000001", "--json"))
-    monkeypatch.setattr("api.cli.context.utc_now", lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=20))
-    out(north(GOOD, GOOD, name="later.csv"))
-    (tmp_path / "strokemap.toml").write_text("retention_days = 30\n")
-    settings = ("--config", tmp_path / "strokemap.toml")
-    assert out(command(*settings, "histories", "profiles", "--json"))["patients"] == 1
-    monkeypatch.setattr("api.cli.context.utc_now", lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=31))
-    assert out(command(*settings, "histories", "profiles", "--json"))["patients"] == 1
-    (held,) = out(command("histories", "status", "--json"))["institutions"]
-    assert (held["batches"], held["quarantined"], held["patients"]) == (1, 0, 1), "the opt-out outlasts the period"
+    for day, rows in ((0, GOOD + BAD), (20, GOOD + GOOD)):
+        (tmp_path / "north.csv").write_text(HEADER + rows)
+        intake(day).acquire(tmp_path / "north.csv", institution="north", format="ist")
+    assert intake(20).opt_out("north-000001", undo=False).patients == 1
+    assert [batch.institution for batch in held(intake(30))] == ["north", "north", "opt_out"]
+    assert intake(31).make_profiles().patients == 1
+    assert len(held(intake(31))) == 2
+    assert list(quarantined(home.work)) == []
+    assert intake(60).make_profiles().patients == 0
+    assert [batch.institution for batch in held(intake(60))] == ["opt_out"]
+
+
+def held(intake: Intake) -> tuple[Batch, ...]:
+    with intake.store() as store:
+        return store.batches()
 
 
 def test_unknown_codes_are_listed_by_frequency_and_rare_ones_are_not_named(command: Callable, tmp_path: Path) -> None:

@@ -230,3 +230,10 @@ def test_own_events_join_the_history_of_the_patient_whose_institution_sent_one(
 def test_nobody_sends_in_another_ones_name(ist_file: Callable, take: Take, format: str, institution: str) -> None:
     with pytest.raises(InstitutionInvalid):
         take(ist_file({}), format, institution=institution)
+
+
+def test_the_mapping_of_the_documentation_can_be_used(clinic: Callable) -> None:
+    page = (Path(__file__).parents[2] / "docs/mapping.md").read_text(encoding="utf-8")
+    (taken,) = read(*clinic(ROW, mapping=page.split("```")[1].removeprefix("toml")))
+    assert isinstance(taken, Taken)
+    assert [event.code for event in taken.events] == ["87486003", "8480-6", "I63.9"]
