@@ -26,7 +26,7 @@ from benchmarks import acquisition
 
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
-KILLS = 25
+KILLS = 100
 COMMAND = "make soak"
 
 Measured = dict[str, object]
