@@ -59,13 +59,13 @@ class Home:
         return {"seconds": seconds, "greatest_rss_mb_so_far": memory, "answer": json.loads(out)}
 
 
-def write(subject: str, measured: Measured) -> None:
+def write(subject: str, measured: Measured, *, command: str = COMMAND) -> None:
     """Keep a result as evidence."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     record = {
-        "command": COMMAND,
+        "command": command,
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
@@ -138,31 +138,20 @@ def measure_acquisition(folder: Path, data: Path) -> None:
     write("acquisition", measured)
 
 
-def measure_retrieval(home: Home, data: Path) -> None:
-    """Import the articles, and evaluate on each collection without and with expansion."""
-    articles = data / "articles" / "health-articles.jsonl.gz"
-    measured: Measured = {"articles": home.run("articles", "import", articles)}
-    benches = {"nfcorpus": "-dev", "lay-dev": "", "cran": ""}
-    for name, part in benches.items():
-        folder = data / "retrieval" / name
-        corpus = articles if name == "lay-dev" else folder / "corpus.jsonl.gz"
-        queries, qrels = folder / f"queries{part}.jsonl.gz", folder / f"qrels{part}.tsv.gz"
-        bench = ("--corpus", corpus, "--queries", queries, "--qrels", qrels)
-        measured[name] = home.run("evaluate", "retrieval", *bench)
-    write("retrieval", measured)
-
-
 def main() -> None:
     """Measure everything, one subject after the other."""
     data = Path(os.environ.get("STROKEMAP_TEST_DATA") or "nowhere")
     if not data.is_dir():
         raise SystemExit("Name the folder of the data in STROKEMAP_TEST_DATA (docs/data.md).")
+    # It stands upon this file, and can be run alone.
+    from benchmarks.retrieval import measure_retrieval
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = Home(folder)
         steps: list[Callable[[], None]] = [
             lambda: measure_map(home, data),
-            lambda: measure_retrieval(home, data),
+            lambda: measure_retrieval(data),
             lambda: measure_histories(home, data),
             lambda: measure_kills(folder, data),
             lambda: measure_acquisition(folder, data),

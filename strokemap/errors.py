@@ -250,6 +250,12 @@ class ExportUnwritable(MapError):
     code = "map.export.unwritable"
 
 
+class ImportMalformed(MapError):
+    """A file is no export of a build in RDF, or was changed after it was written."""
+
+    code = "map.import.malformed"
+
+
 class JudgeMalformed(MapError):
     """A judge's model file or training examples can't be used."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 
 import click
 
 from api.cli.context import json_option, open_bench, show
 from api.schemas import decision_out
 from api.service import utc_now
+from kg_builder.curate import in_force
 from kg_builder.model import Decision
-from kg_builder.stores.cypher import path_cypher
+from kg_builder.stores.neo4j_rows import path_cypher
 
 
 @click.group()
@@ -31,17 +33,36 @@ def queue(ctx: click.Context, *, limit: int, as_json: bool) -> None:
 
 
 @curate.command("log")
+@click.argument("term", required=False)
 @json_option
 @click.pass_context
-def log(ctx: click.Context, *, as_json: bool) -> None:
-    """List all decisions, oldest first."""
-    decisions = open_bench(ctx).decisions()
-    lines = [_line(decision) for decision in decisions]
-    show(
-        [decision_out(decision).model_dump() for decision in decisions],
-        as_json=as_json,
-        text="\n".join(lines) or "None yet.",
-    )
+def log(ctx: click.Context, *, term: str | None, as_json: bool) -> None:
+    """List all decisions, oldest first, or the history of one TERM."""
+    bench = open_bench(ctx)
+    decisions, standing = bench.decisions(term or ""), in_force(bench.decisions())
+    document = [decision_out(item).model_dump() | {"in_force": item in standing} for item in decisions]
+    lines = [_line(item) + ("" if item in standing or item.action == "undo" else " [undone]") for item in decisions]
+    show(document, as_json=as_json, text="\n".join(lines) or "None yet.")
+
+
+@curate.command("orphans")
+@json_option
+@click.pass_context
+def orphans(ctx: click.Context, *, as_json: bool) -> None:
+    """List the terms of the published map that no chain of links joins to a starting term."""
+    found = open_bench(ctx).orphans()
+    show(list(found), as_json=as_json, text="\n".join(found) or "None.")
+
+
+@curate.command("duplicates")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+@click.pass_context
+def duplicates(ctx: click.Context, *, limit: int, as_json: bool) -> None:
+    """List pairs of terms of the published map that may be one, the likeliest first."""
+    found = open_bench(ctx).duplicates(limit=limit)
+    lines = [f"{pair.score:.2f}  {pair.term} – {pair.other}: {'; '.join(pair.reasons)}" for pair in found]
+    show([asdict(pair) for pair in found], as_json=as_json, text="\n".join(lines) or "None.")
 
 
 @curate.command("path")
@@ -91,6 +112,7 @@ def _term_and_value(action: str, value_name: str, text: str) -> None:
 _one_term("accept", "Keep TERM in the map whatever the judge says.")
 _one_term("reject", "Leave TERM out of every later build.")
 _term_and_value("merge", "OTHER", "Make OTHER part of TERM; its names and its evidence are kept.")
+_term_and_value("split", "NAME", "Make NAME, merged into TERM or another name of it, a term of its own.")
 _term_and_value("rename", "NAME", "Give TERM another title; the old one stays as another name.")
 _term_and_value("alias", "NAME", "Give TERM another name.")
 _term_and_value("code", "SYSTEM:CODE", "Give TERM a code, such as icd10:I63.")
