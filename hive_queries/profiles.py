@@ -228,14 +228,14 @@ def _write(
     now: datetime, progress: Progress,
 ) -> ProfilesMade:  # fmt: skip
     """Put rows in place of the old ones of their patients. The first cell of each is the patient, then comes the row."""
-    total, computed = old.sum if old else 0, 0
+    total, computed = 0 if old is None else old.sum, 0
     with contextlib.closing(sqlite3.connect(path)) as connection:
         # Nobody reads the file before it is whole: a journal would guard nothing. Of what is removed no byte stays.
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON;")
         if old is None:
             connection.executescript(_TABLES)
         for patient, *row in rows:
-            gone = old and connection.execute("SELECT * FROM profiles WHERE patient = ?", (patient,)).fetchone()
+            gone = connection.execute("SELECT * FROM profiles WHERE patient = ?", (patient,)).fetchone()
             if gone:
                 connection.execute("DELETE FROM profiles WHERE patient = ?", (patient,))
                 total -= _sum(gone)
