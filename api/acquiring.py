@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 import shutil
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.access import Caller, check_action
 from api.service import Clock
-from hive_queries import HistoryStore, acquire, make_profiles, open_history_store
+from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store
 from hive_queries.acquire import Acquired
 from hive_queries.profiles import ProfilesMade, prune_profiles
+from hive_queries.questions import Answer
 from strokemap.errors import BatchMalformed, InputTooLarge
 from strokemap.home import Home
 from strokemap.keys import Keys
@@ -54,10 +56,23 @@ class Intake:
                 progress=progress,
             )
 
+    def ask(self, question: str, *, params: Mapping[str, str], caller: Caller) -> Answer:
+        """Ask a named question. Clinicians see patients of their institution, the operator all, other roles counts.
+
+        Errors: AccessDenied, QuestionInvalid, HistoryStoreUnreachable.
+        """
+        check_action(caller, "ask")
+        with self.store() as store:
+            answer = ask(question, params=params, store=store)
+        if caller.role == "operator":
+            return answer
+        return answer.of(caller.institution) if caller.role == "clinician" else answer.counted()
+
     def make_profiles(self, *, progress: Progress = silent) -> ProfilesMade:
-        """Compute all profiles on the engine and point the read side at them."""
+        """Compute what changed of the profiles on the engine and point the read side at the new version."""
         with self.home.lock("profiles"), self.store() as store:
-            made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now())
+            since = self.home.current("profiles")
+            made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now(), since=since)
             self.home.point("profiles", made.version)
             # Older profiles would keep what a withdrawn institution sent.
             prune_profiles(self.home.profiles, keep=made.version)

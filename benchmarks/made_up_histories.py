@@ -1,9 +1,9 @@
 """Made-up histories of any number of patients, with the distributions of the International Stroke Trial.
 
-Every patient is invented: each variable is drawn by itself from all that the trial recorded of it, so that a row of the
-trial never comes out whole. A patient has 20 observations (eight deficits, six more on admission, six later readings of
-systolic pressure that are shifted down by 15 mmHg), an atrial fibrillation yes or no, the syndrome and final diagnosis of
-the stroke, and a discharge. The same arguments give the same rows.
+Every patient is invented: each variable is drawn by itself from all that the trial recorded of it, so that no row of
+the trial comes out whole. A patient has 20 observations (eight deficits, six more on admission, six later readings of
+systolic pressure, shifted down by 15 mmHg), an atrial fibrillation yes or no, the syndrome and final diagnosis of the
+stroke, and a discharge. The same arguments give the same rows.
 """
 
 from __future__ import annotations

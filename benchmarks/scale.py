@@ -2,12 +2,12 @@
 
     python -m benchmarks.scale [--patients 10000] [--engines sqlite,duckdb,hive,spark] [--trial ist.csv.gz]
 
-"Traditional" is a row store in one file with indexes on what is asked: SQLite, given the same tables and, by sqlglot, the
-same texts. Each engine loads one batch, computes all profiles and both cohorts, and gives its rows to Python; the digests
-of the answers must be equal. Each is measured in a process of its own: Hive as HiveServer2 with Tez in local mode (one
-task at a time), Spark as its Thrift Server on local[2], each with a heap of 1 GB and a deadline of two hours. On DuckDB
-a version of the profiles from changed patients (1 in 100) is timed, too; on Hive a look-up of one profile beside the
-read side's. Adds to docs/evidence/scale.json; a line there is replaced by a newer one of its size and engine.
+"Traditional" is a row store in one file with indexes on what is asked: SQLite, given the same tables and, by sqlglot,
+the same texts. Each engine loads one batch, computes all profiles and both cohorts, and gives its rows to Python; the
+digests of the answers must be equal. Each is measured in a process of its own: Hive as HiveServer2 with Tez in local
+mode (one task at a time), Spark as its Thrift Server on local[2], each with a heap of 1 GB. On DuckDB a version of the
+profiles from changed patients (1 in 100) is timed, too; on Hive a look-up of one profile beside the read side's. Adds to
+docs/evidence/scale.json; a line there is replaced by a newer one of its size and engine.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.one:
         with tempfile.TemporaryDirectory() as folder:
-            json.dump(measure(asked.engines, patients=asked.patients, trial=asked.trial, folder=Path(folder)), sys.stdout)
+            json.dump(
+                measure(asked.engines, patients=asked.patients, trial=asked.trial, folder=Path(folder)), sys.stdout
+            )
         return
     for engine in asked.engines.split(","):
         words = [sys.executable, "-m", "benchmarks.scale", "--one", "--patients", str(asked.patients)]
@@ -95,7 +97,7 @@ Engine = tuple[Run, Callable[[Mapping[str, Path]], object], Callable[[], int], C
 
 @contextlib.contextmanager
 def running(engine: str, folder: Path) -> Iterator[Engine]:
-    """Give how to run a statement, to load a batch, to tell the peak of memory, and to measure what else is of interest."""
+    """Give how to run a statement, to load a batch, to tell the peak of memory, and what else to measure."""
     if engine == "sqlite":
         with contextlib.closing(sqlite3.connect(folder / "traditional.sqlite")) as connection:
             yield (
@@ -131,9 +133,7 @@ def _versions(store: HistoryStore, folder: Path, patients: int, trial: Path) -> 
     whole, first = _timed(lambda: make_profiles(store, folder=profiles, progress=silent, now=NOW))
     later = land(folder / "later", patients=patients, trial=trial, every=EVERY)
     store.add(make_batch(patients=patients // EVERY, number=2), landed=later)
-    few, second = _timed(
-        lambda: make_profiles(store, folder=profiles, progress=silent, now=NOW, since=first.version)
-    )
+    few, second = _timed(lambda: make_profiles(store, folder=profiles, progress=silent, now=NOW, since=first.version))
     again = make_profiles(store, folder=profiles, progress=silent, now=NOW)
     if second.version.split("-")[1] != again.version.split("-")[1]:
         raise SystemExit("The version of changed patients is not the one of all.")
@@ -167,7 +167,7 @@ def _lookups(store: HistoryStore, url: str, folder: Path) -> Measured:
     seconds = []
     for patient in wanted:
         start = time.perf_counter()
-        found = list(link.rows(f"SELECT * FROM looked_up WHERE patient = '{patient}'"))  # noqa: S608
+        found = list(link.rows(f"SELECT * FROM looked_up WHERE patient = '{patient}'"))
         seconds.append(time.perf_counter() - start)
         if len(found) != 1:
             raise SystemExit("A profile was not found in Hive.")
@@ -188,7 +188,11 @@ def _reads(folder: Path, version: str) -> dict[str, float]:
         seconds.append(time.perf_counter() - start)
     profiles.close()
     seconds.sort()
-    return {"n": len(seconds), "p50_ms": _ms(statistics.median(seconds)), "p99_ms": _ms(seconds[len(seconds) * 99 // 100])}
+    return {
+        "n": len(seconds),
+        "p50_ms": _ms(statistics.median(seconds)),
+        "p99_ms": _ms(seconds[len(seconds) * 99 // 100]),
+    }
 
 
 def _patients(folder: Path, version: str) -> list[tuple[str]]:
@@ -205,7 +209,7 @@ def _load_sqlite(connection: sqlite3.Connection, landed: Mapping[str, Path]) -> 
         connection.execute(f"CREATE TABLE {table.name} ({', '.join(defined)}, institution TEXT, batch TEXT)")
         if table.name not in landed:
             continue
-        insert = f"INSERT INTO {table.name} VALUES ({', '.join('?' * (len(table.columns) + 2))})"  # noqa: S608
+        insert = f"INSERT INTO {table.name} VALUES ({', '.join('?' * (len(table.columns) + 2))})"
         strings = [column.type == "string" for column in table.columns]
         with landed[table.name].open(newline="", encoding="utf-8") as handle:
             rows = (
@@ -279,7 +283,10 @@ def keep(line: Measured) -> None:
     lines = json.loads(path.read_text(encoding="utf-8"))["lines"] if path.exists() else []
     lines = [old for old in lines if (old["engine"], old["patients"]) != (line["engine"], line["patients"])] + [line]
     lines.sort(key=lambda item: (item["patients"], ENGINES.index(item["engine"])))
-    write("scale", {"made_up": "every patient is invented; distributions of the International Stroke Trial", "lines": lines})
+    write(
+        "scale",
+        {"made_up": "every patient is invented; distributions of the International Stroke Trial", "lines": lines},
+    )
 
 
 if __name__ == "__main__":

@@ -57,13 +57,13 @@ class Home:
         return {"seconds": seconds, "greatest_rss_mb_so_far": memory, "answer": json.loads(out)}
 
 
-def write(subject: str, measured: Measured) -> None:
+def write(subject: str, measured: Measured, *, command: str = COMMAND) -> None:
     """Keep a result as evidence."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     record = {
-        "command": COMMAND,
+        "command": command,
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},

@@ -152,8 +152,8 @@ def make_profiles(
 ) -> ProfilesMade:
     """Make a new version of all profiles; whole and durable on return, and nothing is left of one cut off.
 
-    With ``since``, a version, only the patients touched by newer batches are computed; all of them where that version is
-    not there, was made by other texts, or a batch of it counts no more. The rows are the same in either case.
+    With ``since``, a version, only the patients touched by newer batches are computed; all of them where that version
+    is not there, was made by other texts, or a batch of it counts no more. The rows are the same in either case.
     One at a time in a folder: whoever calls this holds home's lock. The number in the name grows; the digest in the
     version depends on the rows alone. Errors: HistoryStoreUnreachable, HomeUnwritable.
     """
@@ -227,7 +227,7 @@ def _write(
     path: Path, rows: Iterable[tuple[Cell, ...]], *, number: int, old: Profiles | None, batches: Iterable[Batch],
     now: datetime, progress: Progress,
 ) -> ProfilesMade:  # fmt: skip
-    """Put rows in place of the old ones of their patients. The first cell of each is the patient, then comes the row."""
+    """Put rows in place of the old ones of their patients. The first cell is the patient, then comes the row."""
     total, computed = 0 if old is None else old.sum, 0
     with contextlib.closing(sqlite3.connect(path)) as connection:
         # Nobody reads the file before it is whole: a journal would guard nothing. Of what is removed no byte stays.

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,8 @@ from hive_queries.engines.base import Cell, HistoryStore, Parameter
 from hive_queries.quarantine import quarantined
 from strokemap.errors import QuestionInvalid
 
+FEWEST = 5
+"""Fewer patients are not counted for roles without a care relationship."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOLDER = "questions"
 _PARAMETER = re.compile(r"(?P<name>[a-z_]+) (?P<type>[a-z]+)(?: = ?(?P<default>[^|]*?))? \| (?P<about>.+)")
@@ -58,8 +60,25 @@ class Question:
 class Answer:
     """What came out: the columns that the question promised, and the rows in its order."""
 
+    question: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    data_as_of: datetime | None
+    """When the newest batch was acquired that counted."""
+
+    def of(self, institution: str) -> Answer:
+        """Give what concerns the patients of one institution."""
+        place = self.columns.index("institution")
+        return replace(self, rows=tuple(row for row in self.rows if row[place] == institution))
+
+    def counted(self) -> Answer:
+        """Give the number of patients of each institution, None where it is from 1 to 4: so few could be recognised."""
+        places = [self.columns.index(name) for name in ("institution", "patient")]
+        patients = Counter(
+            str(institution) for institution, _ in {tuple(row[at] for at in places) for row in self.rows}
+        )
+        rows = tuple((name, count if count >= FEWEST else None) for name, count in sorted(patients.items()))
+        return replace(self, columns=("institution", "patients"), rows=rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +114,11 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
             "The question has no parameter of that name.", hint=f"It takes: {names}.", where=f"param.{unknown[0]}"
         )
     values = {parameter.name: _typed(parameter, params.get(parameter.name)) for parameter in asked.parameters}
-    return Answer(columns=asked.columns, rows=tuple(store.run(asked.statement, parameters=values)))
+    rows = tuple(store.run(asked.statement, parameters=values))
+    newest = max((batch.acquired_us for batch in store.batches()), default=None)
+    return Answer(
+        question=question, columns=asked.columns, rows=rows, data_as_of=None if newest is None else _time(newest)
+    )
 
 
 def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
@@ -113,10 +136,14 @@ def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
                 batches=batches,
                 rows=rows,
                 quarantined=bad[institution],
-                last=_EPOCH + timedelta(microseconds=last_us) if batches else None,
+                last=_time(last_us) if batches else None,
             )
         )
     return tuple(found)
+
+
+def _time(acquired_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=acquired_us)
 
 
 def _question(name: str) -> Question:

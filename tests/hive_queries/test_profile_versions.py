@@ -1,4 +1,4 @@
-"""A new version of the profiles computed from the changed patients alone is the one computed from all, cell for cell."""
+"""A version of the profiles computed from the changed patients alone is the one computed from all, cell for cell."""
 
 from __future__ import annotations
 
@@ -102,8 +102,13 @@ def test_all_are_computed_after_a_withdrawal_or_with_other_texts(
 def test_nothing_of_a_patient_whose_rows_were_taken_back_is_left_in_the_file(
     make: Make, take: Take, ndjson: Writer, tmp_path: Path, key: bytes
 ) -> None:
-    said = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/p1"},
-            "code": {"coding": [{"system": "http://snomed.info/sct", "code": "87486003", "display": "rare word"}]}}  # fmt: skip
+    coding = [{"system": "http://snomed.info/sct", "code": "87486003", "display": "rare word"}]
+    said = {
+        "resourceType": "Condition",
+        "id": "c",
+        "subject": {"reference": "Patient/p1"},
+        "code": {"coding": [coding]},
+    }
     take(ndjson(said, {"resourceType": "Patient", "id": "p2"}), "fhir")
     first = make()
     taken_back = {**said, "verificationStatus": {"coding": [{"code": "entered-in-error"}]}}
