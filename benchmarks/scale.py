@@ -6,8 +6,8 @@
 the same texts. Each engine loads one batch, computes all profiles and both cohorts, and gives its rows to Python; the
 digests of the answers must be equal. Each is measured in a process of its own: Hive as HiveServer2 with Tez in local
 mode (one task at a time), Spark as its Thrift Server on local[2], each with a heap of 1 GB. On DuckDB a version of the
-profiles from changed patients (1 in 100) is timed, too; on Hive a look-up of one profile beside the read side's. Adds to
-docs/evidence/scale.json; a line there is replaced by a newer one of its size and engine.
+profiles from changed patients (1 in 100) is timed, too; on Hive a look-up of one profile beside the read side's. Adds
+to docs/evidence/scale.json; a line there is replaced by a newer one of its size and engine.
 """
 
 from __future__ import annotations
@@ -283,10 +283,8 @@ def keep(line: Measured) -> None:
     lines = json.loads(path.read_text(encoding="utf-8"))["lines"] if path.exists() else []
     lines = [old for old in lines if (old["engine"], old["patients"]) != (line["engine"], line["patients"])] + [line]
     lines.sort(key=lambda item: (item["patients"], ENGINES.index(item["engine"])))
-    write(
-        "scale",
-        {"made_up": "every patient is invented; distributions of the International Stroke Trial", "lines": lines},
-    )
+    about = "every patient is invented, with the distributions of the International Stroke Trial"
+    write("scale", {"made_up": about, "lines": lines}, command="python -m benchmarks.scale")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
     dated = next((path for path in kind.dates if _text(resource, path)), kind.dates[0])
     on, precision = date_of(_text(resource, dated), name=f"{name}.{dated}")
     encounter = resource_id if kind.kind == "encounter" else _reference(_text(resource, "encounter.reference"))
+    until, _ = date_of(_text(resource, "period.end") if kind.kind == "encounter" else "", name=f"{name}.period.end")
     void = {_text(resource, "status"), _text(resource, "verificationStatus.coding.code")} & _VOID
 
     def events(said: Iterable[tuple[Json, str, _Value]]) -> tuple[Event, ...]:
@@ -132,6 +133,7 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
                 display=display,
                 on=on,
                 precision=precision,
+                until=until,
                 encounter=encounter,
                 quantity=quantity,
                 unit=unit,
