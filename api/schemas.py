@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -207,7 +207,7 @@ class RecommendOut(BaseModel):
     patient: str
     as_of: str
     profile_version: str
-    data_as_of: datetime | None
+    data_as_of: str | None
     results: list[RecommendedOut]
     withheld: list[WithheldOut]
     why: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from hive_queries.rows import FACT_END, FIELD_END
 
@@ -65,8 +65,8 @@ class Profile:
     """The statements behind ``stroke_*``, oldest first: the type may have become known after the stroke."""
     articles: tuple[Fact, ...] = ()
     """Articles sent, read and rated: code and answer."""
-    data_as_of: datetime | None = None
-    """When the institution's newest batch in these profiles was acquired."""
+    data_as_of: str | None = None
+    """When the institution's newest batch in these profiles was acquired: ISO, UTC, to the second."""
 
     def stated(self, family: str) -> tuple[Fact, ...]:
         """Give the facts of a family of concepts, such as ``rehabilitation``, or of one, such as ``scale nihss``."""

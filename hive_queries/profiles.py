@@ -14,18 +14,17 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from hive_queries.dialect import read_composed, read_shipped
-from hive_queries.engines.base import Batch, Cell, HistoryStore
+from hive_queries.engines.base import Batch, Cell, HistoryStore, print_time
 from hive_queries.facts import Profile, parse_date, parse_facts, strokes_of, with_strokes
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress
 
 FORMAT = "strokemap-profiles-2"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FILE = re.compile(r"([1-9][0-9]{0,8})\.sqlite", re.ASCII)
 _VERSION = re.compile(r"([1-9][0-9]{0,8})-[0-9a-f]{16}", re.ASCII)
 _EVERY = 2000
@@ -67,7 +66,7 @@ class Profiles:
         newest: dict[str, int] = {}
         for institution, _, acquired_us in self.batches:
             newest[institution] = max(acquired_us, newest.get(institution, 0))
-        self._newest = {name: _EPOCH + timedelta(microseconds=at) for name, at in newest.items()}
+        self._newest = {name: print_time(at) for name, at in newest.items()}
 
     @classmethod
     def open(cls, folder: Path, version: str) -> Profiles:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hive_queries.dialect import Statement, read_shipped
-from hive_queries.engines.base import Cell, HistoryStore, Parameter
+from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
 from hive_queries.quarantine import quarantined
 from strokemap.errors import QuestionInvalid
 
@@ -63,8 +63,8 @@ class Answer:
     question: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    data_as_of: datetime | None
-    """When the newest batch was acquired that counted."""
+    data_as_of: str | None
+    """When the newest batch was acquired that counted: ISO, UTC, to the second."""
 
     def of(self, institution: str) -> Answer:
         """Give what concerns the patients of one institution."""
@@ -115,10 +115,8 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
         )
     values = {parameter.name: _typed(parameter, params.get(parameter.name)) for parameter in asked.parameters}
     rows = tuple(store.run(asked.statement, parameters=values))
-    newest = max((batch.acquired_us for batch in store.batches()), default=None)
-    return Answer(
-        question=question, columns=asked.columns, rows=rows, data_as_of=None if newest is None else _time(newest)
-    )
+    newest = max((print_time(batch.acquired_us) for batch in store.batches()), default=None)
+    return Answer(question=question, columns=asked.columns, rows=rows, data_as_of=newest)
 
 
 def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
@@ -136,14 +134,10 @@ def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
                 batches=batches,
                 rows=rows,
                 quarantined=bad[institution],
-                last=_time(last_us) if batches else None,
+                last=_EPOCH + timedelta(microseconds=last_us) if batches else None,
             )
         )
     return tuple(found)
-
-
-def _time(acquired_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=acquired_us)
 
 
 def _question(name: str) -> Question:

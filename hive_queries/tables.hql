@@ -394,6 +394,7 @@ SELECT
         WHEN LOWER(f.display) LIKE '%edoxaban%' OR LOWER(f.display) LIKE '%acenocoumarol%' THEN 'drug anticoagulant'
         WHEN LOWER(f.display) LIKE '%phenprocoumon%' THEN 'drug anticoagulant'
       END
+    WHEN f.system = 'bcp47' THEN 'language'
     WHEN f.system = 'loinc' THEN
       CASE
         WHEN f.code = '8480-6' THEN 'measure systolic blood pressure'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from hive_queries import Profile
 from kg_builder.projection import Projection
@@ -52,7 +52,7 @@ class Recommendation:
     patient: str
     as_of: date
     profile_version: str
-    data_as_of: datetime | None
+    data_as_of: str | None
     results: tuple[Recommended, ...]
     withheld: tuple[Withheld, ...]
     why: str

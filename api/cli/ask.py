@@ -124,7 +124,7 @@ def _recommend_text(answer: RecommendOut) -> str:
         lines += [f"    – {reason.text}" for reason in result.reasons]
     lines += [f"Held back: {held.id} ({held.rule})" for held in answer.withheld]
     if answer.data_as_of:
-        lines.append(f"Newest data of {answer.data_as_of:%Y-%m-%d %H:%M} UTC.")
+        lines.append(f"Newest data of {answer.data_as_of}.")
     lines.append(_entry_line(answer))
     return "\n".join(lines)
 

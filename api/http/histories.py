@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -44,7 +43,7 @@ class QuestionOut(Strict):
     question: str
     columns: list[str]
     rows: list[list[str | int | float | None]]
-    data_as_of: datetime | None
+    data_as_of: str | None
     fewest_counted: int = FEWEST
 
 

@@ -55,7 +55,7 @@ def call(
         raise UsageError("There is no such service.", hint="See GET /cds-services.", where="id")
     patient = f"{caller.institution}-{body.context.patientId}"
     answer = service.recommend(patient, as_of=None, limit=_CARDS, caller=caller)
-    age = f" Newest data of {answer.data_as_of:%Y-%m-%d}." if answer.data_as_of else ""
+    age = f" Newest data of {answer.data_as_of[:10]}." if answer.data_as_of else ""
     return {
         "cards": [
             {

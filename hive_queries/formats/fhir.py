@@ -109,7 +109,25 @@ def _patient(resource: Json) -> Taken:
         died_on=died_on,
         died_precision=precision if dead else "",
     )
-    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person)
+    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person, events=tuple(_languages(resource)))
+
+
+def _languages(patient: Json) -> Iterator[Event]:
+    name = "Patient.communication"
+    for spoken in _list(patient, "communication"):
+        tag = text_of(_text(spoken, "language.coding.code"), name=name)
+        if tag:
+            yield Event(
+                table="observations",
+                kind="observation",
+                system="bcp47",
+                code=tag,
+                source_column=name,
+                source_value=tag,
+                display=display_of(_text(spoken, "language.text")),
+                on=None,
+                precision="unknown",
+            )
 
 
 def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:

@@ -130,7 +130,4 @@ def test_each_profile_tells_how_old_its_institutions_data_are(make: Make, take: 
     profiles = Profiles.open(tmp_path / "profiles", make().version)
     ages = {name: profiles.get(pseudonym(f"{name}-000001", key=key)).data_as_of for name in ("north", "lake")}
     profiles.close()
-    assert ages == {
-        "north": datetime(2026, 1, 1, 0, 1, tzinfo=UTC),
-        "lake": datetime(2026, 1, 1, 0, 2, tzinfo=UTC),
-    }
+    assert ages == {"north": "2026-01-01T00:01:00+00:00", "lake": "2026-01-01T00:02:00+00:00"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -109,7 +108,7 @@ def test_fewer_than_five_patients_are_not_counted(take: Callable[..., Acquired],
     assert len(found.rows) == 9
     assert found.counted().rows == (("north", 5), ("south", None))
     assert {row[0] for row in found.of("south").rows} == {"south"}
-    assert found.data_as_of == datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
+    assert found.data_as_of == "2026-01-01T00:02:00+00:00"
 
 
 def test_session_after_an_undone_stroke_is_none_for_a_stroke(
