@@ -22,6 +22,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import acquisition
+
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
 KILLS = 25
@@ -124,6 +126,18 @@ def measure_histories(home: Home, data: Path) -> None:
     write("histories", measured)
 
 
+def measure_acquisition(folder: Path, data: Path) -> None:
+    """Shake acquisition: 200 kills, full disks; and how fast it is beside a bare copy of the files."""
+    (folder / "fast").mkdir()
+    extract = acquisition.make_extracts(folder / "disk-extracts", seed=0)[0]
+    measured: Measured = {
+        "kills": acquisition.measure_kills(folder / "shaken", kills=200, rounds=40),
+        "full disk": acquisition.measure_full_disk(folder / "disks", extract=extract),
+        "throughput": acquisition.measure_throughput(folder / "fast", data=data / "patients"),
+    }
+    write("acquisition", measured)
+
+
 def measure_retrieval(home: Home, data: Path) -> None:
     """Import the articles, and evaluate on each collection without and with expansion."""
     articles = data / "articles" / "health-articles.jsonl.gz"
@@ -151,6 +165,7 @@ def main() -> None:
             lambda: measure_retrieval(home, data),
             lambda: measure_histories(home, data),
             lambda: measure_kills(folder, data),
+            lambda: measure_acquisition(folder, data),
         ]
         for step in steps:
             step()

@@ -34,7 +34,8 @@ touched AS (
 events AS (
   SELECT
     e.origin, e.institution, e.patient, e.encounter, e.kind, e.system, e.code, e.source_column, e.source_value,
-    e.quantity, e.unit, e.display, e.on_date, e.on_precision, e.until_date, e.batch, e.row_key, e.status, e.source_row
+    e.quantity, e.unit, e.display, e.on_date, e.on_precision, e.until_date, e.batch, e.row_key, e.status, e.source_row,
+    e.changed_us
   FROM every_event e
   LEFT SEMI JOIN (
     SELECT a.institution, a.row_key FROM every_event a LEFT SEMI JOIN touched t ON a.patient = t.patient

@@ -25,6 +25,7 @@ class Fact:
     """The earliest day that the date can mean; of a date derived from a month, as derived from its first day."""
     precision: str
     institution: str
+    """Who said it: the patient's own, or ``strokemap`` where the patient told us."""
     concept: str = ""
     """What the view ``latest_concepts`` makes of it; its first word is the family: deficit, risk, scale …"""
     answer: str = "yes"

@@ -5,10 +5,11 @@
 -- carries its concept and answer: deficits, risks, scales, stays, therapies, living and language are read from them, so
 -- that each can be told as of any day. The stage depends on that day, too, and is told when the row is read.
 -- A patient without a row in `patients` (it may come with a later batch) has a profile, too. A patient's facts may come
--- from more than one institution: their own readings and what they read come back from Strokemap.
+-- from more than one institution: their own readings and what they read come back from Strokemap. One of whom only those
+-- are left, as the institution withdrew, has none.
 -- Facts are read once: this is by far the largest of all queries, and each reading of them costs the engine a sort.
 SELECT
-  COALESCE(p.institution, f.told_by) AS institution,
+  COALESCE(p.institution, f.sender) AS institution,
   COALESCE(p.patient, f.patient) AS patient,
   COALESCE(p.sex, '') AS sex,
   p.birth_year,
@@ -19,7 +20,7 @@ SELECT
 FROM (
   SELECT
     patient,
-    MIN(institution) AS told_by,
+    MAX(CASE WHEN institution <> 'strokemap' THEN institution END) AS sender,
     COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CASE WHEN kind <> 'article' THEN fact END))), '') AS facts,
     COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CASE WHEN kind = 'article' THEN fact END))), '') AS articles
   FROM (
@@ -34,4 +35,5 @@ FROM (
   GROUP BY patient
 ) f
 FULL OUTER JOIN latest_patients p ON p.patient = f.patient
+WHERE COALESCE(p.institution, f.sender) IS NOT NULL
 ORDER BY institution ASC NULLS LAST, patient ASC NULLS LAST;

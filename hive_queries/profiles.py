@@ -49,7 +49,7 @@ class ProfilesMade:
     version: str
     patients: int
     computed: int
-    """Patients whose rows came from the engine this time; the rest were taken over."""
+    """Patients whom the engine looked at this time, those of whom nothing is left included; the rest was taken over."""
 
 
 class Profiles:

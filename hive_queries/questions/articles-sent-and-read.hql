@@ -1,21 +1,19 @@
 -- asks: Articles sent to patients, whether they were read, and how they were rated
 -- param: article string = | One article only; empty for all
 SELECT
-  COALESCE(p.institution, e.told_by) AS institution,
-  e.patient,
-  e.article,
-  DATE_FORMAT(e.first_sent, 'yyyy-MM-dd') AS sent_on,
-  DATE_FORMAT(e.first_read, 'yyyy-MM-dd') AS read_on,
-  e.rated
+  sender AS institution,
+  patient,
+  code AS article,
+  DATE_FORMAT(MIN(CASE WHEN answer = 'sent' THEN on_date END), 'yyyy-MM-dd') AS sent_on,
+  DATE_FORMAT(MIN(CASE WHEN answer = 'read' THEN on_date END), 'yyyy-MM-dd') AS read_on,
+  MAX(CASE WHEN answer IN ('helpful', 'not helpful') THEN answer END) AS rated
 FROM (
   SELECT
-    patient, code AS article, MIN(institution) AS told_by,
-    MIN(CASE WHEN answer = 'sent' THEN on_date END) AS first_sent,
-    MIN(CASE WHEN answer = 'read' THEN on_date END) AS first_read,
-    MAX(CASE WHEN answer IN ('helpful', 'not helpful') THEN answer END) AS rated
+    patient, kind, code, answer, on_date,
+    MAX(CASE WHEN institution <> 'strokemap' THEN institution END) OVER (PARTITION BY patient) AS sender
   FROM latest_concepts
-  WHERE kind = 'article' AND answer IN ('sent', 'read', 'helpful', 'not helpful') AND (:article = '' OR code = :article)
-  GROUP BY patient, code
-) e
-LEFT JOIN latest_patients p ON p.patient = e.patient
-ORDER BY e.patient ASC NULLS LAST, e.article ASC NULLS LAST;
+) told
+WHERE kind = 'article' AND answer IN ('sent', 'read', 'helpful', 'not helpful') AND sender IS NOT NULL
+  AND (:article = '' OR code = :article)
+GROUP BY sender, patient, code
+ORDER BY sender ASC NULLS LAST, patient ASC NULLS LAST, article ASC NULLS LAST;

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from hive_queries import HistoryStore, pseudonym
-from hive_queries.dialect import tables
-from hive_queries.engines import Batch, BatchDigest
+from hive_queries import pseudonym
 
 SNOMED = "http://snomed.info/sct"
 SYSTEMS = {"Observation": "http://loinc.org", "MedicationRequest": "http://www.nlm.nih.gov/research/umls/rxnorm"}
@@ -85,31 +82,16 @@ def pseudonyms(key: bytes) -> dict[str, str]:
     return {said[0]: pseudonym(f"lake-{said[0]}", key=key) for said in SAID}
 
 
-def add_reading(store: HistoryStore, names: dict[str, str], folder: Path) -> None:
-    """Add a batch of article events, as our own events come back."""
-    (table,) = (item for item in tables() if item.name == "article_events")
-    events = [
-        ("struck", "lib:one", "sent", "2025-02-01"),
-        ("struck", "lib:one", "read", "2025-02-03"),
-        ("struck", "lib:one", "helpful", "2025-02-03"),
-        ("lost", "lib:one", "sent", "2025-02-01"),
-        ("lost", "lib:one", "note", "2025-02-09"),
-    ]
-    path = folder / "article_events.csv"
-    with path.open("w", newline="") as handle:
-        for number, (patient, article, event, day) in enumerate(events):
-            said = {
-                "row_key": str(number), "patient": names[patient], "kind": "article", "system": "strokemap",
-                "code": article, "source_column": "event", "source_value": event, "on_date": day, "on_precision": "day",
-                "source_row": str(number),
-            }  # fmt: skip
-            csv.writer(handle).writerow(said.get(column.name, "") for column in table.columns)
-    batch = Batch(
-        institution="strokemap",
-        digest=BatchDigest("e" * 64),
-        extract_format="events",
-        rows=5,
-        patients=2,
-        acquired_us=1,
+def write_events(folder: Path) -> Path:
+    """Write what these patients were sent and read, as our own events come back."""
+    path = folder / "events.csv"
+    path.write_text(
+        "id,patient,at,event,code,value\n"
+        "1,lake-struck,2025-02-01,sent,lib:one,\n"
+        "2,lake-struck,2025-02-03,read,lib:one,\n"
+        "3,lake-struck,2025-02-03,rated,lib:one,helpful\n"
+        "4,lake-lost,2025-02-01,sent,lib:one,\n"
+        "5,lake-lost,2025-02-09,note,lib:one,\n"
+        "6,lake-lost,2025-03-09,reading,8480-6,171.5\n"
     )
-    store.add(batch, landed={"article_events": path})
+    return path

@@ -16,7 +16,7 @@ from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history
 from hive_queries.acquire import Acquired
 from hive_queries.dialect import read_composed, read_shipped, read_statements
 from strokemap.progress import silent
-from tests.hive_queries.made_up_lake import ASKED, add_reading, pseudonyms
+from tests.hive_queries.made_up_lake import ASKED, write_events
 from tests.hive_queries.made_up_lake import resources as resources_of_lake
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def load(stores: Stores, path: Path, format: str, *, institution: str, folder: P
 
 def answers(store: HistoryStore) -> dict[str, list[object]]:
     """Everything that is shipped, asked, with types."""
-    texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches")}
+    texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches", "codes")}
     asked: dict[str, list[object]] = {
         name: list(store.run(statement, parameters={})) for name, statement in texts.items()
     }
@@ -114,9 +114,12 @@ def test_shipped_texts_have_one_golden_result_on_three_engines(
                "UNITS": "mm[Hg]", "TYPE": "numeric", "ENCOUNTER": ""}  # fmt: skip
     load(stores, csv_folder(patients=[person], observations=[reading]), "synthea", institution="river", folder=tmp_path)
     load(stores, ndjson(*resources_of_lake(), name="lake.ndjson"), "fhir", institution="lake", folder=tmp_path)
-    for store in stores.values():
-        add_reading(store, pseudonyms(KEY), tmp_path)
+    events, opt_out = write_events(tmp_path), tmp_path / "opt-out.csv"
+    opt_out.write_text("patient,at,state\nnorth-000002,2026-01-01,out\nnorth-000001,2026-01-01,in\n")
+    load(stores, events, "events", institution="strokemap", folder=tmp_path)
+    load(stores, opt_out, "opt_out", institution="opt_out", folder=tmp_path)
     golden = assert_same(stores)
+    assert "strokemap" in repr(next(row for row in golden["profile"] if row[0] == "river"))  # type: ignore[index]
     assert {name: len(rows) for name, rows in golden.items()} == {
         "profile": 13, "status": 5, "batches": 6, "aphasia-without-speech-therapy": 5, "articles-sent-and-read": 2,
         "atrial-fibrillation-without-anticoagulant": 1, "blood-pressure-above-target": 1, "missing-follow-up": 1,

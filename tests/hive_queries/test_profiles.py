@@ -18,7 +18,7 @@ from hive_queries.profiles import Profiles, prune_profiles
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home
 from strokemap.progress import silent
-from tests.hive_queries.made_up_lake import add_reading, pseudonyms, resources
+from tests.hive_queries.made_up_lake import resources, write_events
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Writer = Callable[..., Path]
@@ -218,13 +218,12 @@ def test_profile_known_on_a_day_is_the_one_made_of_what_was_known(
 
 
 def test_profile_tells_deficits_course_rehabilitation_living_language_and_articles(
-    ist_file: Writer, ndjson: Writer, take: Take, store: HistoryStore, one_profile: Callable[[str], Profile],
-    key: bytes, tmp_path: Path,
+    ist_file: Writer, ndjson: Writer, take: Take, one_profile: Callable[[str], Profile], tmp_path: Path
 ) -> None:  # fmt: skip
     take(ist_file({"RDEF4": "Y", "RDEF5": "C", "RATRIAL": "Y"}), "ist")
     spoken = {"communication": [{"language": {"coding": [{"code": "pt"}]}}]}
     take(ndjson({"resourceType": "Patient", "id": "struck", **spoken}, *resources()), "fhir", institution="lake")
-    add_reading(store, pseudonyms(key), tmp_path)
+    take(write_events(tmp_path), "events", institution="strokemap")
     ist, struck = one_profile("north-000001"), one_profile("lake-struck")
     deficits = {fact.concept.removeprefix("deficit "): fact.answer for fact in ist.newest("deficit")}
     assert (deficits["aphasia"], deficits["hemianopia"], deficits["face"]) == ("yes", "not assessed", "no")
@@ -236,8 +235,8 @@ def test_profile_tells_deficits_course_rehabilitation_living_language_and_articl
     assert [fact.answer for fact in struck.newest("language")] == ["pt"]
     assert [(fact.code, fact.answer) for fact in struck.articles] == [
         ("lib:one", "sent"),
-        ("lib:one", "helpful"),
         ("lib:one", "read"),
+        ("lib:one", "helpful"),
     ]
     assert {fact.institution for fact in struck.articles} == {"strokemap"}
     assert (struck.institution, struck.stroke_type) == ("lake", "ischaemic")

@@ -11,16 +11,14 @@ from hive_queries import HistoryStore, ask
 from hive_queries.acquire import Acquired
 from hive_queries.questions import questions
 from strokemap.errors import QuestionInvalid
-from tests.hive_queries.made_up_lake import ASKED, add_reading, pseudonyms, resources
+from tests.hive_queries.made_up_lake import ASKED, pseudonyms, resources, write_events
 
 
 @pytest.fixture
-def lake(
-    ndjson: Callable[..., Path], take: Callable[..., Acquired], store: HistoryStore, key: bytes, tmp_path: Path
-) -> dict[str, str]:
+def lake(ndjson: Callable[..., Path], take: Callable[..., Acquired], key: bytes, tmp_path: Path) -> dict[str, str]:
     """What was said of the patients of lake, acquired; gives their pseudonyms."""
     take(ndjson(*resources()), "fhir", institution="lake")
-    add_reading(store, pseudonyms(key), tmp_path)
+    take(write_events(tmp_path), "events", institution="strokemap")
     return pseudonyms(key)
 
 
@@ -60,8 +58,11 @@ def test_atrial_fibrillation_without_anticoagulant(lake: dict[str, str], store: 
 
 def test_blood_pressure_above_target_after_discharge(lake: dict[str, str], store: HistoryStore) -> None:
     name = "blood-pressure-above-target"
-    assert answer(name, store) == (("lake", lake["struck"], 150.5, "2025-03-01", "day", "2025-01-20"),)
-    assert {row[1] for row in answer(name, store, target="138.5")} == {lake["struck"], lake["lost"]}
+    assert answer(name, store) == (
+        ("lake", lake["lost"], 171.5, "2025-03-09", "day", "2025-01-18"),
+        ("lake", lake["struck"], 150.5, "2025-03-01", "day", "2025-01-20"),
+    )
+    assert {row[1] for row in answer(name, store, target="160")} == {lake["lost"]}
     assert answer(name, store, institution="' OR 1=1 --") == ()
 
 
@@ -94,8 +95,8 @@ def test_stroke_scale_course(lake: dict[str, str], store: HistoryStore) -> None:
 
 def test_articles_sent_and_read(lake: dict[str, str], store: HistoryStore) -> None:
     assert set(answer("articles-sent-and-read", store)) == {
-        ("strokemap", lake["struck"], "lib:one", "2025-02-01", "2025-02-03", "helpful"),
-        ("strokemap", lake["lost"], "lib:one", "2025-02-01", None, None),
+        ("lake", lake["struck"], "lib:one", "2025-02-01", "2025-02-03", "helpful"),
+        ("lake", lake["lost"], "lib:one", "2025-02-01", None, None),
     }
     assert answer("articles-sent-and-read", store, article="lib:two") == ()
 
