@@ -269,7 +269,7 @@ def test_clinician_asks_for_own_patients_and_others_get_counts_of_five_and_more(
     few = "/api/v1/histories/questions/aphasia-without-speech-therapy"
     counts = web.post(few, json={"params": {"days": "400"}}, headers=token("curator")).json()
     assert counts["fewest_counted"] == 5
-    assert [patients for _, patients in counts["rows"] if patients is None or patients < 5] == [None] * 2
+    assert [patients for _, patients in counts["rows"] if patients is None or patients < 5] == [None]
     assert counts["data_as_of"]
 
 
