@@ -110,10 +110,10 @@ def running(engine: str, folder: Path) -> Iterator[Engine]:
         store = open_history_store(f"duckdb:///{folder / 'store'}")
         yield *_asked(store), _own_peak, lambda patients, trial: _versions(store, folder, patients, trial)
     else:
-        from tests.servers.hive import running_hive
-        from tests.servers.spark import running_spark
+        from tests.servers.hive import hive_in
+        from tests.servers.spark import spark_in
 
-        with (running_hive if engine == "hive" else running_spark)(folder / engine) as server:
+        with (hive_in if engine == "hive" else spark_in)(folder / engine).running() as server:
             store = open_history_store(server.url(deadline=7200, read=7200))
             look = (lambda *_: _lookups(store, server.url(), folder)) if engine == "hive" else (lambda *_: {})
             yield *_asked(store), lambda: _peak_of(server.pid), look

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -21,10 +20,10 @@ from hive_queries.dialect import tables
 from hive_queries.engines.base import Batch, BatchDigest, HistoryStore
 from hive_queries.extracts import open_extract
 from hive_queries.formats import Format, find_format
-from hive_queries.notes import notes, noting
+from hive_queries.landing import landing_folder
+from hive_queries.notes import noting
 from hive_queries.pseudonyms import OPT_OUT, OURS, Pseudonyms, check_institution, pseudonym
 from hive_queries.quarantine import (
-    drop_bad_rows,
     forget_bad_rows,
     keep_bad_rows,
     quarantined,
@@ -32,8 +31,7 @@ from hive_queries.quarantine import (
     writing_bad_rows,
 )
 from hive_queries.rows import BadRow, Reading, Taken
-from strokemap.errors import BatchMalformed, HomeUnwritable, InstitutionInvalid
-from strokemap.home import locked_file
+from strokemap.errors import BatchMalformed, InstitutionInvalid
 from strokemap.progress import Progress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,14 +48,6 @@ class Acquired:
     patients: int
     quarantined: int
     already: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
-    """What was removed."""
-
-    institution: str
-    batches: int
 
 
 def acquire(
@@ -109,42 +99,6 @@ def replay(
         return acquired
 
 
-def withdraw(institution: str, *, store: HistoryStore, work: Path) -> Withdrawn:
-    """Remove an institution's partitions, landing and quarantine; profiles are made anew by whoever calls this.
-
-    Cut off, it is completed by a second call, up to ``forget``, by which the caller says that all is done. Patients who
-    opted out stay so. Errors: InstitutionInvalid where nothing is known of the institution.
-    """
-    check_institution(institution)
-    left = (work / "landing" / institution).exists() or institution in notes(work)
-    if institution == OPT_OUT:
-        raise InstitutionInvalid(
-            "Opt-outs can't be withdrawn: everybody would be back.",
-            hint="Undo one with: strokemap histories opt-out PATIENT --undo.",
-            where="institution",
-        )
-    with _landing(work, institution):
-        batches = store.drop(institution)
-        quarantine = drop_bad_rows(work, institution=institution)
-    if not (batches or quarantine or left):
-        raise InstitutionInvalid(
-            f"Nothing is held of an institution “{institution}”.",
-            hint="List the institutions with: strokemap histories status.",
-            where="institution",
-        )
-    return Withdrawn(institution=institution, batches=batches)
-
-
-def expire(store: HistoryStore, *, before: datetime, work: Path) -> int:
-    """Drop the batches acquired before a moment, with their quarantine, and tell how many. Opt-outs stay."""
-    limit = (before - _EPOCH) // timedelta(microseconds=1)
-    old = [b for b in store.batches() if b.acquired_us < limit and b.institution != OPT_OUT]
-    for batch in old:
-        store.drop(batch.institution, batch=batch.digest)
-        drop_bad_rows(work, institution=batch.institution, batch=batch.digest)
-    return len(old)
-
-
 @dataclass(slots=True)
 class _Landed:
     """What was written to the landing folder so far."""
@@ -174,7 +128,7 @@ def _arriving(
             hint="Give the institution another name, or the format that belongs to it.",
             where="institution",
         )
-    with noting(work, institution, now=now), _landing(work, institution) as folder:
+    with noting(work, institution, now=now), landing_folder(work, institution) as folder:
         yield _Arriving(
             institution=institution,
             reader=reader,
@@ -290,25 +244,3 @@ def _rows(
             event.source_column, event.source_value, event.quantity, event.unit, event.display, event.on,
             event.precision, event.until, event.status, number, taken.changed_us,
         )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _landing(work: Path, institution: str) -> Iterator[Path]:
-    """Give an empty folder that is this institution's alone until the end; another load of it waits."""
-    root = work / "landing"
-    folder = root / institution
-    try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with locked_file(root / f"{institution}.lock"):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o700)
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise HomeUnwritable(
-            f"The landing folder can't be written: {error.strerror}.",
-            hint="Check space and permissions of the work folder under home, then try again.",
-            where=str(root),
-        ) from None

@@ -46,6 +46,7 @@ class RowReader:
         self._prefix = f"{self._label}." if self._label else ""
         self._patient = self._place(rule.patient)
         self._key = [self._place(column) for column in rule.key or (rule.patient,)]
+        self._key_needs = [self._place(column) for column in rule.key if not column.endswith("?")]
         self._changed = self._place(rule.changed)
         self._void = self._test(rule.void) if rule.void else None
         self._patient_name, self._changed_name = self._name(self._patient), self._name(self._changed)
@@ -63,15 +64,18 @@ class RowReader:
         row += self._constants
         row[self._number] = f"{number:06d}"
         own_id = self._id(row)
+        for place in self._key_needs:
+            # Rows without it would all pass for one, each replacing the one before.
+            if not row[place]:
+                raise Unreadable(self._name(place), "empty")
         dates: list[Dated] = []
         for read_date in self._dates:
             dates.append(read_date(row, dates))
         status = "void" if self._void and self._void(row) else ""
         events: list[Event] = []
-        # All, not any: each event has its own condition.
         fitting = [event(row, dates, status, events) for event in self._events]
         if self._nothing and not events:
-            if not any(fitting) and self._chosen_by and not status:
+            if True not in fitting and self._chosen_by and not status:
                 raise Unreadable(self._chosen_by, "nothing that the mapping knows")
             # A row that states nothing any more must replace what it stated before.
             events.append(self._nothing)
@@ -125,7 +129,6 @@ class RowReader:
                         where=f"dates.{name}",
                     )
                 base = self._date(rule.after)
-
                 self._dates.append(lambda _, dates: later(dates[base], rule))
             else:
                 place = self._place(rule.column)

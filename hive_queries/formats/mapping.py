@@ -92,7 +92,7 @@ class EventRule(_Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class FileRule(_Strict):
-    """One CSV file. ``patient`` and ``key`` are never empty; the key tells which older row a row replaces."""
+    """One CSV file. The key tells which older row a row replaces; its columns without ``?`` are never empty."""
 
     name: str = ""
     required: bool = False

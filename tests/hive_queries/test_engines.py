@@ -20,7 +20,7 @@ from tests.hive_queries.made_up_lake import ASKED, write_events
 from tests.hive_queries.made_up_lake import resources as resources_of_lake
 
 if TYPE_CHECKING:
-    from tests.servers.jvm import HiveServer
+    from tests.servers.hiveserver2 import HiveServer
 
 pytestmark = pytest.mark.server
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

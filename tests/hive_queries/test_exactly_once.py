@@ -25,7 +25,7 @@ from hive_queries import open_history_store
 from hive_queries.dialect import read_statements
 
 if TYPE_CHECKING:
-    from tests.servers.jvm import HiveServer
+    from tests.servers.hiveserver2 import HiveServer
 
 (LATEST,) = read_statements("SELECT code FROM latest_conditions", where="")
 
