@@ -16,5 +16,8 @@ def make_index(home: Home, *, progress: Progress) -> TextIndex:
         digest = index_digest(projection, library)
         folder = home.index / digest
         index = build_index(articles=library.articles(), projection=projection, folder=folder, progress=progress)
+        before = home.current("index")
         home.point("index", digest)
+        # A request that began before the pointer moved still reads the other.
+        home.sweep(home.index, keep={digest, *([before] if before else [])})
     return index

@@ -26,7 +26,7 @@ from benchmarks import acquisition
 
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
-KILLS = 25
+KILLS = 100
 COMMAND = "make soak"
 
 Measured = dict[str, object]
@@ -35,10 +35,10 @@ Measured = dict[str, object]
 class Home:
     """A home in a temporary folder, and the command line upon it."""
 
-    def __init__(self, folder: Path, name: str = "home") -> None:
+    def __init__(self, folder: Path, name: str = "home", *, contact: str = "") -> None:
         self._words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / name)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("STROKEMAP_")}
-        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys")}
+        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys"), "STROKEMAP_CONTACT": contact}
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         words = [*self._words, *map(str, arguments), "--json"]
@@ -138,31 +138,20 @@ def measure_acquisition(folder: Path, data: Path) -> None:
     write("acquisition", measured)
 
 
-def measure_retrieval(home: Home, data: Path) -> None:
-    """Import the articles, and evaluate on each collection without and with expansion."""
-    articles = data / "articles" / "health-articles.jsonl.gz"
-    measured: Measured = {"articles": home.run("articles", "import", articles)}
-    benches = {"nfcorpus": "-dev", "lay-dev": "", "cran": ""}
-    for name, part in benches.items():
-        folder = data / "retrieval" / name
-        corpus = articles if name == "lay-dev" else folder / "corpus.jsonl.gz"
-        queries, qrels = folder / f"queries{part}.jsonl.gz", folder / f"qrels{part}.tsv.gz"
-        bench = ("--corpus", corpus, "--queries", queries, "--qrels", qrels)
-        measured[name] = home.run("evaluate", "retrieval", *bench)
-    write("retrieval", measured)
-
-
 def main() -> None:
     """Measure everything, one subject after the other."""
     data = Path(os.environ.get("STROKEMAP_TEST_DATA") or "nowhere")
     if not data.is_dir():
         raise SystemExit("Name the folder of the data in STROKEMAP_TEST_DATA (docs/data.md).")
+    # It stands upon this file, and can be run alone.
+    from benchmarks.retrieval import measure_retrieval
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = Home(folder)
         steps: list[Callable[[], None]] = [
             lambda: measure_map(home, data),
-            lambda: measure_retrieval(home, data),
+            lambda: measure_retrieval(data),
             lambda: measure_histories(home, data),
             lambda: measure_kills(folder, data),
             lambda: measure_acquisition(folder, data),

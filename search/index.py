@@ -26,6 +26,7 @@ from itertools import chain
 from pathlib import Path
 
 import tantivy
+from rapidfuzz.distance import OSA
 from tantivy import Filter, Occur
 
 from kg_builder.projection import Projection
@@ -35,14 +36,16 @@ from search.pages import page_articles
 from strokemap.errors import HomeUnwritable, IndexMissing
 from strokemap.home import Home, replace_file
 from strokemap.progress import Progress
-from strokemap.text import word_spans
+from strokemap.text import fold, word_spans
 
-FORMAT = "strokemap-index-1"
+FORMAT = "strokemap-index-2"
 ALL = "all"
 """Title, section, other names and text together: the field by which articles are mainly ranked."""
 FIELDS = (ALL, "title", "section", "names", "subjects")
-EXACT = ("source", "kind", "stage")
-"""Fields that filters compare as they are."""
+EXACT = ("source", "kind", "stage", "role")
+"""Fields that are compared as they are."""
+WORDS = "words"
+"""Everything as in ALL, but unstemmed: which words there are, and which are like one that there is not."""
 STOP_WORDS = frozenset(
     str.split(
         "a an and are as at be but by for if in into is it no not of on or such that the their then there these they "
@@ -50,17 +53,20 @@ STOP_WORDS = frozenset(
     )
 )
 _TOKENIZER = "strokemap"
+_UNSTEMMED = "strokemap_words"
 # The same words as strokemap.text.word_spans finds.
 _WORD = r"[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)?"
 _HEAP_BYTES = 256_000_000
 _REPORT_EVERY = 500
+_MOST_READ = 30
+"""Articles read for words that are like another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
     """One word, or several as a phrase, in one field. A phrase's stems carry their places, as small words have gaps.
 
-    In a field of EXACT the one stem is the whole value.
+    In a field of EXACT the one stem is the whole value, in WORDS the folded word.
     """
 
     field: str
@@ -131,13 +137,36 @@ class TextIndex:
 
     def find(self, request: Request, *, limit: int) -> tuple[str, ...]:
         """Give the ids of the best articles, best first; equal ones in order of id."""
+        return tuple(id for id, _ in self.best(request, limit=limit))
+
+    def best(self, request: Request, *, limit: int) -> tuple[tuple[str, float], ...]:
+        """Give the ids and scores of the best articles, best first; equal ones in order of id."""
         groups = [query for group in request.groups if (query := self._best_of(group)) is not None]
         if not groups:
             return ()
         clauses = [(Occur.Must, _boolean([(Occur.Should, query) for query in groups]))]
         clauses += [(Occur.Must, _silent(self._query(clause))) for clause in request.required]
         clauses += [(Occur.MustNot, self._query(clause)) for clause in request.forbidden]
-        return tuple(id for id, _ in self._search(_boolean(clauses), limit=limit))
+        return tuple(self._search(_boolean(clauses), limit=limit))
+
+    def knows(self, word: str) -> int:
+        """Give the number of articles in which a folded word stands as it is."""
+        return int(self._searcher.doc_freq(WORDS, word))
+
+    def holds(self, stem: str) -> int:
+        """Give the number of articles in which a stem stands."""
+        return int(self._searcher.doc_freq(ALL, stem))
+
+    def words_like(self, word: str, *, edits: int) -> frozenset[str]:
+        """Give folded words at most ``edits`` letters from a folded one; not all, where many articles have some."""
+        query = tantivy.Query.fuzzy_term_query(self._schema, WORDS, word, distance=edits)
+        ids = [id for id, _ in self._search(query, limit=_MOST_READ)]
+        read: set[str] = set()
+        for article in self.articles_by_id(ids).values():
+            text = " ".join([article.title, article.section, *_names(article), article.text])
+            read.update(text[start:end] for start, end in word_spans(text))
+        found = {fold(other) for other in read if abs(len(other) - len(word)) <= edits}
+        return frozenset(other for other in found if OSA.distance(word, other, score_cutoff=edits) <= edits)
 
     def score(self, clause: Clause, *, ids: Sequence[str]) -> dict[str, float]:
         """Give the score of one clause for each of the articles in which it matches."""
@@ -255,14 +284,17 @@ def _write(articles: Iterable[Article], *, folder: Path, progress: Progress) -> 
 def _open(schema: tantivy.Schema, folder: Path) -> tantivy.Index:
     index = tantivy.Index(schema, path=str(folder / "base"))
     index.register_tokenizer(_TOKENIZER, _analyzer())
+    index.register_tokenizer(_UNSTEMMED, _unstemmed().build())
     return index
 
 
 def _document(article: Article) -> tantivy.Document:
-    names = [name for name in (article.focus, *article.synonyms) if name]
+    names = _names(article)
+    everything = [article.title, article.section, *names, article.text]
     values: Mapping[str, str | list[str]] = {
         "id": article.id,
-        ALL: [article.title, article.section, *names, article.text],
+        ALL: everything,
+        WORDS: everything,
         "title": article.title,
         "section": article.section,
         "names": names,
@@ -270,8 +302,13 @@ def _document(article: Article) -> tantivy.Document:
         "source": article.source,
         "kind": article.kind,
         "stage": list(article.stage),
+        "role": article.role,
     }
     return tantivy.Document(**{field: value for field, value in values.items() if value})
+
+
+def _names(article: Article) -> list[str]:
+    return [name for name in (article.focus, *article.synonyms) if name]
 
 
 def _schema() -> tantivy.Schema:
@@ -279,6 +316,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     for field in FIELDS:
         builder.add_text_field(field, tokenizer_name=_TOKENIZER, index_option="position")
+    builder.add_text_field(WORDS, tokenizer_name=_UNSTEMMED, index_option="basic")
     for field in EXACT:
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     return builder.build()
@@ -286,11 +324,13 @@ def _schema() -> tantivy.Schema:
 
 @lru_cache(maxsize=1)
 def _analyzer() -> tantivy.TextAnalyzer:
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD))
     stop = Filter.custom_stopword(sorted(STOP_WORDS))
-    for step in (Filter.lowercase(), Filter.ascii_fold(), stop, Filter.stemmer("english")):
-        builder = builder.filter(step)
-    return builder.build()
+    return _unstemmed().filter(stop).filter(Filter.stemmer("english")).build()
+
+
+def _unstemmed() -> tantivy.TextAnalyzerBuilder:
+    words_only = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD))
+    return words_only.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
 
 @lru_cache(maxsize=65536)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from search.article import Article
 from search.expand import Expansion
-from search.index import ALL, STOP_WORDS, Clause, Request, TextIndex
+from search.index import ALL, EXACT, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
 from search.query import Filters, Words
-from strokemap.text import fold
+from strokemap.text import american, fold
 
 WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
-"""How much a match of an own word counts; measured in benchmarks/retrieval_baseline.py."""
+"""How much a match of an own word counts; measured by benchmarks/retrieval.py."""
 TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
 ABOUT = ("title", "section", "names", "subjects")
 """Where an article says what it is about."""
@@ -76,16 +76,25 @@ def weigh(words: Words, *, linked: Linked, expansion: Expansion) -> WeightedQuer
     return WeightedQuery(
         words=tuple(word for word in searched if word not in STOP_WORDS),
         phrases=tuple(words.text[item.start : item.end] for item in words.quoted),
-        excluded=tuple(words.text[item.start : item.end] for item in linked.excluded if item.firm),
-        not_about=tuple(words.text[item.start : item.end] for item in linked.excluded if not item.firm),
+        excluded=_spellings(words.text[item.start : item.end] for item in linked.excluded if item.firm),
+        not_about=(
+            *_spellings(words.text[item.start : item.end] for item in linked.excluded if not item.firm),
+            # “Without dysphasia” keeps out what is about aphasia.
+            *linked.excluded_terms,
+        ),
         terms=tuple(WeightedTerm(title=term.term, names=term.names, weight=term.weight) for term in expansion.terms),
     )
+
+
+def _spellings(phrases: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(spelling for phrase in phrases for spelling in (phrase, american(fold(phrase)))))
 
 
 def retrieve(weighted: WeightedQuery, *, index: TextIndex, filters: Filters, limit: int) -> tuple[Hit, ...]:
     """Give the best articles with their parts, best first; ties are broken by id."""
     scorers = _scorers(weighted, index=index)
-    ids = index.find(_request(weighted, scorers, index=index, filters=filters), limit=limit + _SPARE)
+    request = _request(weighted, scorers, index=index, filters=filters)
+    ids = index.find(request, limit=limit + _SPARE)
     parts: dict[str, list[Part]] = {id: [] for id in ids}
     for scorer in scorers if ids else ():
         for id, part in _parts(scorer, index=index, ids=ids):
@@ -99,10 +108,10 @@ def retrieve(weighted: WeightedQuery, *, index: TextIndex, filters: Filters, lim
     )
 
 
-def rank(weighted: WeightedQuery, *, index: TextIndex, limit: int) -> tuple[str, ...]:
-    """Give only the ids of the best articles, for measuring."""
-    request = _request(weighted, _scorers(weighted, index=index), index=index, filters=Filters())
-    return index.find(request, limit=limit)
+def rank(weighted: WeightedQuery, *, index: TextIndex, limit: int, role: str = "") -> tuple[tuple[str, float], ...]:
+    """Give only the ids and scores of the best articles; ``role`` keeps to library articles or first sections."""
+    request = _request(weighted, _scorers(weighted, index=index), index=index, filters=Filters(role=role))
+    return index.best(request, limit=limit)
 
 
 def find_about(names: Iterable[str], *, index: TextIndex, limit: int) -> tuple[str, ...]:
@@ -152,7 +161,7 @@ def _request(weighted: WeightedQuery, scorers: Sequence[_Scorer], *, index: Text
         for phrase in phrases
         for clause in _clauses(phrase, fields, index=index)
     ]
-    exact = (("source", filters.source), ("kind", filters.kind), ("stage", filters.stage))
+    exact = ((field, getattr(filters, field)) for field in EXACT)
     required += [Clause(field=field, stems=((0, value),)) for field, value in exact if value]
     groups = tuple(scorer.clauses for scorer in scorers)
     return Request(groups=groups, required=tuple(required), forbidden=tuple(forbidden))

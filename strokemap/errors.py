@@ -250,10 +250,22 @@ class ExportUnwritable(MapError):
     code = "map.export.unwritable"
 
 
+class ImportMalformed(MapError):
+    """A file is no export of a build in RDF, or was changed after it was written."""
+
+    code = "map.import.malformed"
+
+
 class JudgeMalformed(MapError):
     """A judge's model file or training examples can't be used."""
 
     code = "map.judge.malformed"
+
+
+class JudgeWorse(MapError):
+    """A newly trained model judges worse than the one in force, which was kept."""
+
+    code = "map.judge.worse"
 
 
 class LabelsMalformed(MapError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import pytest
 
@@ -15,6 +14,7 @@ from kg_builder import Build
 from strokemap.home import open_home
 from strokemap.progress import silent
 from strokemap.topic import Topic
+from tests.kg_builder.conftest import export_file
 from tests.servers.mediawiki import MediaWiki, Wikis
 
 TOPIC = Topic(name="numbers", starting_terms=("Page 0",), path_length=3, judge="everything")
@@ -25,15 +25,6 @@ PAGES = {
     "Five": "#REDIRECT [[Page 5]]",
 }
 Grow = Callable[..., Build]
-
-
-def write(path: Path, pages: dict[str, str]) -> Path:
-    rows = "".join(
-        f"<page><title>{title}</title><ns>0</ns><revision><text>{escape(text)}</text></revision></page>"
-        for title, text in pages.items()
-    )
-    path.write_text(f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/">{rows}</mediawiki>')
-    return path
 
 
 @pytest.fixture
@@ -48,7 +39,7 @@ def grow_map(tmp_path: Path) -> Grow:
 
 @pytest.mark.server
 def test_refreshed_map_is_that_of_a_full_crawl_for_few_requests(wikis: Wikis, tmp_path: Path, grow_map: Grow) -> None:
-    wiki = wikis.server(write(tmp_path / "wiki.xml", PAGES))
+    wiki = wikis.server(export_file(tmp_path / "wiki.xml", PAGES))
     first = grow_map(wiki.url, "kept")
     again = grow_map(wiki.url, "kept", refresh=True)
     assert again.digest == first.digest
@@ -87,22 +78,22 @@ def _listed(path: Path, line: str) -> Path:
 
 @pytest.mark.server
 def test_wiki_that_was_read_long_ago_is_read_anew(wikis: Wikis, tmp_path: Path, grow_map: Grow) -> None:
-    address = wikis.serve(write(tmp_path / "wiki.xml", PAGES))
+    address = wikis.serve(export_file(tmp_path / "wiki.xml", PAGES))
     first = grow_map(address, "kept", now=datetime.now(UTC) - timedelta(days=31))
     again = grow_map(address, "kept", refresh=True)
     assert (again.digest, again.made.requests) == (first.digest, first.made.requests)
 
 
 def test_newer_export_gives_the_build_of_a_full_crawl(tmp_path: Path, grow_map: Grow) -> None:
-    export = write(tmp_path / "wiki.xml", PAGES)
+    export = export_file(tmp_path / "wiki.xml", PAGES)
     first = grow_map(export, "kept")
     again = grow_map(export, "kept", refresh=True)
     assert (again.digest, again.made.requests) == (first.digest, 0)
-    write(export, PAGES | {"Page 1": "Now it speaks of [[Page 100]].", "Zero": "#REDIRECT [[Page 0]]"})
+    export_file(export, PAGES | {"Page 1": "Now it speaks of [[Page 100]].", "Zero": "#REDIRECT [[Page 0]]"})
     kept, whole = grow_map(export, "kept", refresh=True), grow_map(export, "whole")
     assert kept.digest == whole.digest != first.digest
 
 
 def test_refresh_of_what_was_never_crawled_is_a_crawl(tmp_path: Path, grow_map: Grow) -> None:
-    export = write(tmp_path / "wiki.xml", PAGES)
+    export = export_file(tmp_path / "wiki.xml", PAGES)
     assert grow_map(export, "kept", refresh=True).digest == grow_map(export, "whole").digest
