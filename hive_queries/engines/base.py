@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NewType, Protocol, TypeAlias
 
@@ -32,6 +32,11 @@ class Batch:
     patients: int
     acquired_us: int
     """Microseconds since 1970, UTC; of two rows with one natural key, the one acquired later holds."""
+
+
+def print_time(acquired_us: int) -> str:
+    """Print the time of a batch: ISO, UTC, to the second."""
+    return datetime.fromtimestamp(acquired_us // 10**6, UTC).isoformat()
 
 
 def rows_to_batches(rows: Iterable[tuple[Cell, ...]]) -> tuple[Batch, ...]:
