@@ -152,7 +152,8 @@ def make_profiles(
     """Make a new version of all profiles; whole and durable on return, and nothing is left of one cut off.
 
     With ``since``, a version, only the patients touched by newer batches are computed; all of them where that version
-    is not there, was made by other texts, or a batch of it counts no more. The rows are the same in either case.
+    is not there, was made by other texts, or a batch of it counts no more, and where the engine does not tell the
+    changed ones. The rows are the same in either case.
     One at a time in a folder: whoever calls this holds home's lock. The number in the name grows; the digest in the
     version depends on the rows alone. Errors: HistoryStoreUnreachable, HomeUnwritable.
     """
@@ -166,7 +167,7 @@ def make_profiles(
         progress("Computing profiles", 0, None)
         # A batch that comes while the engine computes is not noted, so that the next version looks at it again.
         batches = store.batches()
-        old = _usable(folder, since, batches=batches)
+        old = _usable(folder, since, batches=batches) if store.finds_changed else None
         if old is None:
             (statement,) = read_shipped("profile.hql")
             rows: Iterable[tuple[Cell, ...]] = ((row[1], *row) for row in store.run(statement, parameters={}))

@@ -85,6 +85,11 @@ class HistoryStore(Protocol):
         """
         ...
 
+    @property
+    def finds_changed(self) -> bool:
+        """Whether the engine answers ``changed.hql`` in sensible time; else all profiles are computed each time."""
+        ...
+
     def close(self) -> None:
         """Give back what is held open."""
         ...

@@ -124,6 +124,11 @@ def test_shipped_texts_have_one_golden_result_on_three_engines(
     golden = assert_same(stores)
     assert sum("strokemap" in repr(row) for row in golden["profile"]) == 2
     # Not on Spark, which takes minutes to plan this text (docs/how-to-hive.md).
+    assert {name: store.finds_changed for name, store in stores.items()} == {
+        "duckdb": True,
+        "hive": True,
+        "spark": False,
+    }
     touched = changed(stores["duckdb"])
     assert repr(changed(stores["hive"])) == repr(touched)
     assert {row for row in touched if row[0]} <= set(golden["profile"])  # type: ignore[index]

@@ -120,7 +120,7 @@ def test_address_is_read_with_what_is_written_as_percent_signs() -> None:
 def test_address_that_cannot_be_read_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(MapStoreUnsupported) as caught:
         open_map_store(url)
-    assert caught.value.exit_status == 2
+    assert caught.value.exit_status == 1
     assert "hunter2" not in f"{caught.value.document()}"
 
 
