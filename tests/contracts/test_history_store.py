@@ -149,7 +149,7 @@ def test_signatures_are_those_of_the_seam(store: type) -> None:
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(HistoryStoreUnsupported) as refusal:
         open_history_store(url)
-    assert refusal.value.exit_status == 2
+    assert refusal.value.exit_status == 1
 
 
 def test_folder_of_another_version_is_refused(tmp_path: Path) -> None:
