@@ -85,7 +85,7 @@ class Bench:
     def queue(self, *, limit: int) -> tuple[Term, ...]:
         """Give the least certain terms of the published build."""
         with self.store() as store:
-            return review_queue(store.read(self.published()), store.decisions(), limit=limit)
+            return review_queue(store, self.published(), limit=limit)
 
     def publish(self, prefix: str, *, progress: Progress = silent) -> Projection:
         """Publish a build and make its text index."""

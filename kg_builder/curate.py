@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from kg_builder.decisions import apply_decisions, curated_texts, history, in_force, read_plan
-from kg_builder.model import Build, Decision, Term
+from kg_builder.model import Decision, Digest, Term
 from kg_builder.stores.base import MapStore, TermView
 from strokemap.errors import DecisionInvalid, MapTermUnknown
 from strokemap.text import name_key
@@ -59,14 +59,14 @@ def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str
     return store.decide(checked)
 
 
-def review_queue(build: Build, decisions: Sequence[Decision], *, limit: int) -> tuple[Term, ...]:
+def review_queue(store: MapStore, digest: Digest, *, limit: int) -> tuple[Term, ...]:
     """Give the least certain terms first; starting terms and terms that a curator has decided on are left out.
 
     All terms were accepted, so the least relevant is the least certain; ties go by title.
     """
-    settled = read_plan(decisions).settled
-    undecided = (term for term in build.terms if term.path_length and term.title not in settled)
-    return tuple(sorted(undecided, key=lambda term: (term.relevance, term.title))[: max(limit, 0)])
+    settled = read_plan(store.decisions()).settled
+    found = store.least_certain(digest, limit=limit + len(settled))
+    return tuple(term for term in found if term.title not in settled)[:limit]
 
 
 class _Bench:

@@ -262,6 +262,12 @@ class JudgeMalformed(MapError):
     code = "map.judge.malformed"
 
 
+class JudgeWorse(MapError):
+    """A newly trained model judges worse than the one in force, which was kept."""
+
+    code = "map.judge.worse"
+
+
 class LabelsMalformed(MapError):
     """A table of labels lacks a column or has a value other than 1, 0 or empty."""
 
@@ -364,6 +370,13 @@ class BatchMalformed(HistoryError):
     """An extract as a whole is not of the format named; nothing of it was taken."""
 
     code = "history.batch.malformed"
+    http_status = 422
+
+
+class MappingInvalid(HistoryError):
+    """A mapping file is not TOML, or says what a mapping can't."""
+
+    code = "history.mapping.invalid"
     http_status = 422
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
 
 import click
 
-from api.cli.context import json_option, open_bench, show
+from api.cli.context import bars, json_option, open_bench, read_settings, show
 from api.schemas import decision_out
 from api.service import utc_now
 from kg_builder.curate import in_force
@@ -127,34 +128,41 @@ def judge() -> None:
 
 @judge.command("show")
 @json_option
-def show_judge(*, as_json: bool) -> None:
-    """Show the shipped model: features, weights, and what training measured."""
-    from kg_builder.judge.model import shipped_model
+@click.pass_context
+def show_judge(ctx: click.Context, *, as_json: bool) -> None:
+    """Show the model that crawls use: where it lies, its weights, and what training measured."""
+    from api.judging import model_in_force, own_model
 
-    model = shipped_model()
+    home = open_bench(ctx).home
+    model, own = model_in_force(home), own_model(home)
     weights = sorted(zip(model.features, model.coefficients, strict=True), key=lambda pair: -abs(pair[1]))
-    lines = [f"{weight:+.3f}  {name}" for name, weight in weights]
-    lines += [f"{name} = {value:.3f}" for name, value in sorted(model.report.items())]
-    document = {"features": dict(weights), "threshold": model.threshold, "report": dict(model.report)}
-    show(document | {"trained_on": model.trained_on}, as_json=as_json, text="\n".join(lines))
+    where = str(own) if own.exists() else "shipped"
+    lines = [
+        f"model: {where}",
+        f"threshold: {model.threshold}",
+        *(f"{weight:+.3f}  {name}" for name, weight in weights),
+    ]
+    document = {"model": where, "features": dict(weights), "threshold": model.threshold, "report": dict(model.report)}
+    text = "\n".join([*lines, *_report_lines(model.report)])
+    show(document | {"trained_on": model.trained_on}, as_json=as_json, text=text)
 
 
 @judge.command("train")
-@click.option("--out", type=click.Path(dir_okay=False), help="Write the model here [default: print its measures only].")
 @json_option
-def train(*, out: str | None, as_json: bool) -> None:
-    """Train the model on the shipped examples and report its cross-validated measures."""
-    from pathlib import Path
+@click.pass_context
+def train(ctx: click.Context, *, as_json: bool) -> None:
+    """Train the model on the shipped examples and all decisions; crawls use it from then on unless it is worse."""
+    from api.judging import train
 
-    from kg_builder.judge.train import train_judge
-    from strokemap.home import replace_file
-    from strokemap.model import format_model
+    with bars() as progress:
+        model, learnt = train(open_bench(ctx), contact=read_settings(ctx).contact, progress=progress, now=utc_now())
+    document = {"trained_on": model.trained_on, "decisions": learnt, "report": dict(model.report)}
+    text = "\n".join([f"Learnt from {learnt} decisions; in force.", *_report_lines(model.report)])
+    show(document, as_json=as_json, text=text)
 
-    model = train_judge()
-    if out:
-        replace_file(Path(out), format_model(model))
-    text = "\n".join(f"{name} = {value:.3f}" for name, value in sorted(model.report.items()))
-    show({"trained_on": model.trained_on, "report": dict(model.report)}, as_json=as_json, text=text)
+
+def _report_lines(report: Mapping[str, float]) -> list[str]:
+    return [f"{name} = {value:.3f}" for name, value in sorted(report.items())]
 
 
 def _decide(ctx: click.Context, *, action: str, term: str, value: str, why: str, as_json: bool) -> None:

@@ -77,6 +77,10 @@ class MapStore(Protocol):
         """Look one term up, live. Errors: BuildUnknown, MapTermUnknown."""
         ...
 
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance, ties by title, starting terms left out. Errors: BuildUnknown."""
+        ...
+
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path, both ends among them; empty where the two are not connected.
 

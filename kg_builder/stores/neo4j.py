@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, LiteralString
 
-from kg_builder.model import Build, Decision, Digest, Link, Made, PageText
+from kg_builder.model import Build, Decision, Digest, Link, Made, PageText, Term
 from kg_builder.packing import rebuild, unpack
 from kg_builder.stores.base import BuildSummary, TermView, nothing_before, unknown_build, unknown_term
 from kg_builder.stores.bolt import Neo4jServer
@@ -132,6 +132,11 @@ class Neo4jMapStore:
         links = sorted((link_of(a, b, evidence) for a, b, evidence in found), key=lambda link: (link.a, link.b))
         return TermView(term=term_of(term), links=tuple(links))
 
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance."""
+        self._build(digest)
+        return tuple(term_of(row) for (row,) in self._server.ask(_LEAST_CERTAIN, digest=digest, limit=limit))
+
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path."""
         rows = self._server.ask(_PATH, digest=digest, start=start, end=end)
@@ -181,6 +186,10 @@ _TERM = """
     OPTIONAL MATCH (t)-[l:LINKED]-(:Term)
     RETURN properties(t), collect(CASE WHEN l IS NULL THEN null ELSE
         [startNode(l).title, endNode(l).title, [l.sources, l.targets, l.sections, l.sentences]] END)
+"""
+_LEAST_CERTAIN = """
+    MATCH (t:Term {build: $digest}) WHERE t.path_length > 0
+    RETURN properties(t) ORDER BY t.relevance, t.id LIMIT $limit
 """
 # No two terms of a map are further apart than twice the longest path length.
 _PATH = """

@@ -141,6 +141,12 @@ class SqliteMapStore:
             links = tuple(_link(*found) for found in db.execute(_LINKS_OF, {"build": number, "term": row[0]}))
             return TermView(term=unpack(Term, row[1]), links=links)
 
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance; SQLite reads through the build's terms, never its links."""
+        with self._transaction() as db:
+            number, *_ = _build_row(db, digest)
+            return tuple(unpack(Term, term) for (term,) in db.execute(_LEAST_CERTAIN, (number, limit)))
+
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path, looked for in widening circles around its end."""
         with self._transaction() as db:
@@ -211,6 +217,11 @@ _LINKS_OF = """
     ) AS found
     JOIN terms AS a ON a.build = found.build AND a.id = found.a
     JOIN terms AS b ON b.build = found.build AND b.id = found.b ORDER BY found.a, found.b
+"""
+# A term is packed as the list of its fields: path length and relevance are the third and the fourth.
+_LEAST_CERTAIN = """
+    SELECT term FROM terms WHERE build = ? AND json_extract(term, '$[2]') > 0
+    ORDER BY json_extract(term, '$[3]'), id LIMIT ?
 """
 _NEIGHBOURS = """
     SELECT a, b FROM json_each(:circle) CROSS JOIN links ON build = :build AND a = value UNION ALL

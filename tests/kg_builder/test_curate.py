@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kg_builder.curate import ACTIONS, apply_decisions, curated_texts, decide, history, in_force, review_queue
 from kg_builder.digest import digest_build
-from kg_builder.model import Build, Decision, Evidence, Link, PageText, Term
+from kg_builder.model import Build, Decision, Digest, Evidence, Link, PageText, Term
 from kg_builder.projection import make_projection
 from kg_builder.stores import MapStore, open_map_store
 from strokemap.errors import DecisionInvalid
@@ -404,17 +404,20 @@ def test_a_decision_without_a_name_or_a_reason_is_refused(store: MapStore, build
 def test_the_least_certain_come_first_and_starting_and_decided_terms_never(
     build: Build, store: MapStore, say: Decide
 ) -> None:
-    assert [item.title for item in review_queue(build, (), limit=3)] == ["Zoster", "Medicine", "Warfarin"]
+    def queued(digest: Digest, limit: int = 99) -> list[str]:
+        return [item.title for item in review_queue(store, digest, limit=limit)]
+
+    assert queued(build.digest, 3) == ["Zoster", "Medicine", "Warfarin"]
     say("accept", "Zoster")
     say("rename", "Medicine", "Medical science")
     say("alias", "Warfarin", "Coumadin")
     after = apply_decisions(build, store.decisions())
-    queue = review_queue(after, store.decisions(), limit=99)
-    assert [item.title for item in queue] == ["Warfarin", "Speech therapy", "Atrial fibrillation", "Aphasia"]
-    assert queue[0].reasons == ("linked from the lead",)
-    assert review_queue(build, (), limit=0) == ()
+    store.write(after, texts=(), progress=silent)
+    assert queued(after.digest) == ["Warfarin", "Speech therapy", "Atrial fibrillation", "Aphasia"]
+    assert review_queue(store, after.digest, limit=1)[0].reasons == ("linked from the lead",)
+    assert queued(build.digest, 0) == []
     say("undo", value="1")
-    assert review_queue(build, store.decisions(), limit=1)[0].title == "Zoster"
+    assert queued(build.digest, 1) == ["Zoster"]
 
 
 # --- texts ----------------------------------------------------------------------------------------------------------
