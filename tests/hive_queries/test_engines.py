@@ -1,4 +1,4 @@
-"""One set of .hql: Hive, Spark and DuckDB give the same answers, cell for cell, to everything that is shipped."""
+"""One set of .hql: Hive and Spark give DuckDB's answers, cell for cell, to everything that is shipped."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Writer = Callable[..., Path]
 KEY = b"k" * 32
 
 
-@pytest.fixture
-def stores(tmp_path: Path, hive_server: HiveServer, spark_server: HiveServer) -> Iterator[Stores]:
-    """An empty store of each engine."""
+@pytest.fixture(params=["hive", "spark"])
+def stores(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """An empty store of an engine, and one of DuckDB to hold it against."""
+    server: HiveServer = request.getfixturevalue(f"{request.param}_server")
     opened = {
-        "duckdb": open_history_store(f"duckdb:///{tmp_path / 'three'}"),
-        "hive": open_history_store(hive_server.url()),
-        "spark": open_history_store(spark_server.url()),
+        "duckdb": open_history_store(f"duckdb:///{tmp_path / 'histories'}"),
+        request.param: open_history_store(server.url()),
     }
     for store in opened.values():
         for institution in {item.institution for item in store.batches()}:
@@ -82,14 +82,14 @@ def changed(store: HistoryStore) -> list[object]:
 
 def assert_same(stores: Stores) -> dict[str, list[object]]:
     found = {name: answers(store) for name, store in stores.items()}
-    for name in ("hive", "spark"):
-        for asked, rows in found["duckdb"].items():
-            # The types, too: 1 and 1.0 are equal in Python and print differently in a profile's digest.
-            assert [repr(row) for row in found[name][asked]] == [repr(row) for row in rows], (name, asked)
-    return found["duckdb"]
+    golden, other = found.values()
+    for asked, rows in golden.items():
+        # The types, too: 1 and 1.0 are equal in Python and print differently in a profile's digest.
+        assert [repr(row) for row in other[asked]] == [repr(row) for row in rows], asked
+    return golden
 
 
-def test_shipped_texts_have_one_golden_result_on_three_engines(
+def test_shipped_texts_have_one_golden_result_on_every_engine(
     stores: Stores, ist_file: Writer, ndjson: Writer, csv_folder: Writer, tmp_path: Path
 ) -> None:
     load(stores, ist_file({"RDEF4": "Y", "RATRIAL": "Y"}, {"SEX": "M"}), "ist", institution="north", folder=tmp_path)
@@ -178,13 +178,12 @@ IF(1 = 1, 'a', 'b')
 WORDS = {"emoji": "😀", "high": "\uffee", "tabs": "\t a\n", "small": 0.1, "tiny": 0.2, "large": 2**40}
 
 
-def test_what_the_linter_takes_has_one_value_on_three_engines(stores: Stores, ist_file: Writer, tmp_path: Path) -> None:
+def test_what_the_linter_takes_has_one_value_on_every_engine(stores: Stores, ist_file: Writer, tmp_path: Path) -> None:
     load(stores, ist_file({}), "ist", institution="north", folder=tmp_path)
     columns = ", ".join(f"{text} AS c{number}" for number, text in enumerate(TAKEN.strip().splitlines()))
     (statement,) = read_statements(f"SELECT {columns} FROM batches", where="")
     rows = {name: repr(list(store.run(statement, parameters=WORDS))) for name, store in stores.items()}
-    assert rows["hive"] == rows["duckdb"]
-    assert rows["spark"] == rows["duckdb"]
+    assert len(set(rows.values())) == 1
 
 
 def test_same_extract_twice_and_two_loads_at_once_change_nothing(
@@ -197,14 +196,13 @@ def test_same_extract_twice_and_two_loads_at_once_change_nothing(
         done = load({name: stores[name]}, path, "ist", institution="north", folder=tmp_path / str(number))
         taken.append(done[name].already)
 
-    for name in ("hive", "spark"):
-        # Two homes, so that only the store itself can keep them apart.
-        loads = [threading.Thread(target=one, args=(name, number)) for number in (1, 2)]
-        for thread in loads:
-            thread.start()
-        for thread in loads:
-            thread.join(timeout=120)
-    assert sorted(taken) == [False, False, True, True]
+    # Two homes, so that only the store itself can keep them apart.
+    loads = [threading.Thread(target=one, args=(next(reversed(stores)), number)) for number in (1, 2)]
+    for thread in loads:
+        thread.start()
+    for thread in loads:
+        thread.join(timeout=120)
+    assert sorted(taken) == [False, True]
     load({"duckdb": stores["duckdb"]}, path, "ist", institution="north", folder=tmp_path)
     assert_same(stores)
     before = {name: store.batches() for name, store in stores.items()}
@@ -214,7 +212,7 @@ def test_same_extract_twice_and_two_loads_at_once_change_nothing(
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_real_sample_has_the_same_profiles_on_three_engines(stores: Stores, test_data: Path, tmp_path: Path) -> None:
+def test_real_sample_has_the_same_profiles_on_every_engine(stores: Stores, test_data: Path, tmp_path: Path) -> None:
     patients = test_data / "patients"
     sample = tmp_path / "ist-2000.csv"
     with gzip.open(patients / "ist.csv.gz", "rt", encoding="utf-8") as whole:
