@@ -123,14 +123,12 @@ def test_shipped_texts_have_one_golden_result_on_every_engine(
     load(stores, opt_out, "opt_out", institution="opt_out", folder=tmp_path)
     golden = assert_same(stores)
     assert sum("strokemap" in repr(row) for row in golden["profile"]) == 2
-    # Not on Spark, which takes minutes to plan this text (docs/how-to-hive.md).
-    assert {name: store.finds_changed for name, store in stores.items()} == {
-        "duckdb": True,
-        "hive": True,
-        "spark": False,
-    }
+    # Spark takes minutes to plan this text (docs/how-to-hive.md).
+    finding = {name: store for name, store in stores.items() if store.finds_changed}
+    assert set(stores) - set(finding) <= {"spark"}
     touched = changed(stores["duckdb"])
-    assert repr(changed(stores["hive"])) == repr(touched)
+    for store in finding.values():
+        assert repr(changed(store)) == repr(touched)
     assert {row for row in touched if row[0]} <= set(golden["profile"])  # type: ignore[index]
     assert len(touched) == 4
     assert {name: len(rows) for name, rows in golden.items()} == {
