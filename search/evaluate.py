@@ -14,7 +14,8 @@ from kg_builder.projection import Projection
 from search.article import LIBRARY, Article
 from search.expand import Chosen, Expansion, expand
 from search.gate import Gate, admit
-from search.index import TextIndex, write_index
+from search.index import TextIndex
+from search.index_files import write_index
 from search.lines import BadLine, json_lines, read_object, read_text, read_texts
 from search.linker import Linked, link
 from search.query import MOST_CHARACTERS, Query, read_words

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.article import Article, format_article, parse_article
+from search.article import Article, article_digest, format_article, parse_article
 from search.lines import CORRECTABLE, BadLine, correct, json_lines, make_article, read_object
 from strokemap.errors import ArticlesMalformed, ArticleUnknown, CorrectionInvalid, FormatUnknown, HomeUnwritable
 
@@ -83,8 +83,7 @@ class Library:
         changed = unchanged = 0
         with self._database() as database:
             for article in articles:
-                content = format_article(article)
-                digest = hashlib.sha256(content.encode()).hexdigest()
+                content, digest = format_article(article), article_digest(article)
                 found = database.execute("SELECT hash FROM articles WHERE id = ?", [article.id]).fetchone()
                 if found is not None and found[0] == digest:
                     unchanged += 1
@@ -107,16 +106,17 @@ class Library:
             database.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", [id, field, value])
         return corrected
 
+    def digests(self) -> dict[str, str]:
+        """Give the digest of each article as it is now, corrected, in order of id."""
+        with self._database() as database:
+            found: dict[str, str] = dict(database.execute("SELECT id, hash FROM articles ORDER BY id"))
+            corrected = [id for (id,) in database.execute("SELECT DISTINCT id FROM corrections")]
+        return found | {id: article_digest(self.get(id)) for id in corrected if id in found}
+
     @property
     def digest(self) -> str:
-        """SHA-256 of all articles and corrections: the same content in any order of arrival has the same digest."""
-        running = hashlib.sha256()
-        with self._database() as database:
-            for row in database.execute("SELECT id, hash FROM articles ORDER BY id"):
-                running.update(json.dumps(row).encode())
-            for row in database.execute("SELECT id, field, value FROM corrections ORDER BY id, field"):
-                running.update(json.dumps(row).encode())
-        return running.hexdigest()
+        """SHA-256 of all articles, corrected: the same content in any order of arrival has the same digest."""
+        return hashlib.sha256(json.dumps(self.digests()).encode()).hexdigest()
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:

@@ -166,7 +166,7 @@ def _clauses(phrase: str, fields: Sequence[str], *, index: TextIndex) -> list[Cl
 def _parts(scorer: _Scorer, *, index: TextIndex, ids: Sequence[str]) -> Iterator[tuple[str, Part]]:
     best: dict[str, tuple[float, str]] = {}
     for clause in scorer.clauses:
-        for id, score in index.score(clause, ids=ids).items():
+        for id, score in index.scores([clause], ids=ids)[0].items():
             if id not in best or score > best[id][0]:
                 best[id] = (score, clause.field)
     for id, (score, field) in best.items():
