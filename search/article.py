@@ -50,6 +50,11 @@ class Article:
         return len(word_spans(self.text))
 
     @property
+    def role(self) -> str:
+        """Give ``lead`` for the first section of a page, ``section`` for any other, ``article`` for the library's."""
+        return "article" if not self.id.startswith(WIKI) else "section" if self.section else "lead"
+
+    @property
     def section(self) -> str:
         """Give the heading of a page's section, or the empty string."""
         return self.id.partition("#")[2] if self.id.startswith(WIKI) else ""

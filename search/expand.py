@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kg_builder.projection import Projection, Step, TermId
 from search.linker import Linked
@@ -24,6 +24,8 @@ from search.reading import syllables
 from strokemap.text import is_abbreviation, name_key, words
 
 OWN_NAMES = 0.5
+SPELLING = 1.0
+"""A word that was meant counts as the own word that no text has."""
 NEIGHBOUR = 0.25
 MOST_NEIGHBOURS = 5
 LEAST_NEARNESS = 0.2
@@ -76,7 +78,7 @@ def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Pr
     own = []
     for start in starts:
         title = projection.titles[start]
-        if names := _names(start, audience=audience, projection=projection, said=surfaces[title]):
+        if names := names_of(start, audience=audience, projection=projection, said=surfaces[title]):
             own.append(ExpandedTerm(term=title, weight=OWN_NAMES, reason=f"other names of {title}", names=names))
     found = list(_neighbours(starts, banned=banned, projection=projection))
     own_words = sum(len(words(term.surface)) for term in linked.terms) + len(linked.unlinked)
@@ -87,13 +89,29 @@ def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Pr
             weight=round(weight * scale, 6),
             reason=_near(projection.titles[start], surfaces[projection.titles[start]], audience=audience),
             path=projection.path(start, term, longest=LONGEST_PATH),
-            names=_names(term, audience=audience, projection=projection),
+            names=names_of(term, audience=audience, projection=projection),
         )
         for term, weight, start in found
     ]
     mean = sum(projection.specificity(start) for start in starts) / len(starts)
     together = sorted((*by_hand, *own, *near), key=lambda term: (-term.weight, term.term))
     return Expansion(terms=tuple(together), specificity=mean)
+
+
+def add_spellings(expansion: Expansion, corrected: Mapping[str, str]) -> Expansion:
+    """Give the expansion with the words that were meant, by the misspelt ones."""
+    meant = [
+        ExpandedTerm(term=word, weight=SPELLING, reason=f"no text has “{asked}”", names=(word,))
+        for asked, word in corrected.items()
+    ]
+    return put_together([*expansion.terms, *meant], expansion)
+
+
+def put_together(terms: Iterable[ExpandedTerm], expansion: Expansion) -> Expansion:
+    """Give an expansion with just these terms, heaviest first."""
+    ordered = tuple(sorted(terms, key=lambda term: (-term.weight, term.term)))
+    kept = "" if any(not term.by_hand for term in ordered) else expansion.why_none
+    return replace(expansion, terms=ordered, why_none=kept)
 
 
 def expand_by_hand(chosen: Chosen, *, audience: Audience, projection: Projection) -> Expansion:
@@ -103,7 +121,7 @@ def expand_by_hand(chosen: Chosen, *, audience: Audience, projection: Projection
             term=projection.titles[term],
             weight=OWN_NAMES,
             reason="added by hand",
-            names=_names(term, audience=audience, projection=projection),
+            names=names_of(term, audience=audience, projection=projection),
             by_hand=True,
         )
         for term in chosen.added
@@ -146,7 +164,7 @@ def _near(title: str, surface: str, *, audience: Audience) -> str:
     return f"often goes with {surface}" if audience == "patient" else f"near {title} in the map"
 
 
-def _names(term: TermId, *, audience: Audience, projection: Projection, said: str = "") -> tuple[str, ...]:
+def names_of(term: TermId, *, audience: Audience, projection: Projection, said: str = "") -> tuple[str, ...]:
     """Give the title and the fittest other names, without what the query says already."""
     title = projection.titles[term]
     # Spellings that fold to one key would look for the same words twice.

@@ -10,38 +10,34 @@ index_files.py makes these folders. tantivy's BM25 has k1 = 1.2 and b = 0.75 and
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
-from itertools import chain
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import tantivy
+from rapidfuzz.distance import OSA
 from tantivy import Filter, Occur
 
-from kg_builder.projection import Projection
-from search.article import LIBRARY, Article
-from search.describe import describe
-from search.library import Library, unknown_article
-from search.pages import page_articles
-from search.stored import StoredArticles, write_articles
-from strokemap.errors import HomeUnwritable, IndexMissing
-from strokemap.home import Home, replace_file
-from strokemap.progress import Progress
-from strokemap.text import word_spans
+from search.article import Article
+from search.library import unknown_article
+from search.stored import StoredArticles
+from strokemap.errors import IndexMissing
+from strokemap.text import word_spans, words
 
 ALL = "all"
 """Title, section, other names and text together: the field by which articles are mainly ranked."""
 FIELDS = (ALL, "title", "section", "names", "subjects")
-EXACT = ("source", "kind", "stage", "grade")
-"""Fields that are compared as they are: for filters, and whole reading grades."""
+EXACT = ("source", "kind", "stage", "role")
+"""Fields that are compared as they are."""
+GRADE = "grade"
+"""The whole number of the reading grade, compared as it is."""
+WORDS = "words"
+"""Everything as in ALL, but unstemmed: which words there are, and which are like one that there is not."""
 STOP_WORDS = frozenset(
     str.split(
         "a an and are as at be but by for if in into is it no not of on or such that the their then there these they "
@@ -52,17 +48,20 @@ BASE, ARTICLES, EDITS = "base", "articles.db", "edits.db"
 _REPLACED = ("meta.json", ".managed.json")
 """The files that tantivy writes anew at each commit."""
 _TOKENIZER = "strokemap"
+_UNSTEMMED = "strokemap_words"
 # The same words as strokemap.text.word_spans finds.
 _WORD = r"[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)?"
 _HEAP_BYTES = 256_000_000
 _EDIT_HEAP_BYTES = 15_000_000
+_MOST_READ = 30
+"""Articles read for words that are like another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
     """One word, or several as a phrase, in one field. A phrase's stems carry their places, as small words have gaps.
 
-    In a field of EXACT the one stem is the whole value.
+    In a field of EXACT the one stem is the whole value, in WORDS the folded word.
     """
 
     field: str
@@ -127,10 +126,10 @@ class TextIndex:
 
     def find(self, request: Request, *, limit: int) -> tuple[str, ...]:
         """Give the ids of the best articles, best first; equal ones in order of id, edited articles last."""
-        return tuple(id for id, _ in self.find_scored(request, limit=limit))
+        return tuple(id for id, _ in self.best(request, limit=limit))
 
-    def find_scored(self, request: Request, *, limit: int) -> tuple[tuple[str, float], ...]:
-        """Give the same with their scores, which are exact to six digits or so."""
+    def best(self, request: Request, *, limit: int) -> tuple[tuple[str, float], ...]:
+        """Give the same ids with their scores, which are exact to six digits or so."""
         groups = [query for group in request.groups if (query := self._best_of(group)) is not None]
         if not groups:
             return ()
@@ -139,6 +138,23 @@ class TextIndex:
         clauses += [(Occur.MustNot, self._query(clause)) for clause in request.forbidden]
         clauses += [(Occur.Should, _constant(self._query(item), item.weight)) for item in request.preferred]
         return tuple(self._search(_boolean(clauses), limit=limit))
+
+    def knows(self, word: str) -> int:
+        """Give the number of articles in which a folded word stands as it is."""
+        return int(self._searcher.doc_freq(WORDS, word))
+
+    def words_like(self, word: str, *, edits: int) -> frozenset[str]:
+        """Give folded words at most ``edits`` letters from a folded one; not all, where many articles have some."""
+        query = tantivy.Query.fuzzy_term_query(self._schema, WORDS, word, distance=edits)
+        ids = [id for id, _ in self._search(query, limit=_MOST_READ)]
+        found: set[str] = set()
+        for article in self.articles_by_id(ids).values():
+            found.update(words(" ".join([article.title, article.section, *_names(article), article.text])))
+        return frozenset(other for other in found if OSA.distance(word, other, score_cutoff=edits) <= edits)
+
+    def score(self, clause: Clause, *, ids: Sequence[str]) -> dict[str, float]:
+        """Give the score of one clause for each of the articles in which it matches."""
+        return self.scores([clause], ids=ids)[0]
 
     def scores(self, clauses: Sequence[Clause], *, ids: Sequence[str]) -> list[dict[str, float]]:
         """Give, for each clause, its score in each of the articles in which it matches."""
@@ -240,14 +256,17 @@ def damaged(folder: Path) -> IndexMissing:
 def _open(schema: tantivy.Schema, folder: Path) -> tantivy.Index:
     index = tantivy.Index(schema, path=str(folder / BASE))
     index.register_tokenizer(_TOKENIZER, _analyzer())
+    index.register_tokenizer(_UNSTEMMED, _unstemmed().build())
     return index
 
 
 def _document(article: Article) -> tantivy.Document:
-    names = [name for name in (article.focus, *article.synonyms) if name]
+    names = _names(article)
+    everything = [article.title, article.section, *names, article.text]
     values: Mapping[str, str | list[str]] = {
         "id": article.id,
-        ALL: [article.title, article.section, *names, article.text],
+        ALL: everything,
+        WORDS: everything,
         "title": article.title,
         "section": article.section,
         "names": names,
@@ -255,9 +274,14 @@ def _document(article: Article) -> tantivy.Document:
         "source": article.source,
         "kind": article.kind,
         "stage": list(article.stage),
-        "grade": "" if article.reading_grade is None else str(int(article.reading_grade)),
+        "role": article.role,
+        GRADE: "" if article.reading_grade is None else str(int(article.reading_grade)),
     }
     return tantivy.Document(**{field: value for field, value in values.items() if value})
+
+
+def _names(article: Article) -> list[str]:
+    return [name for name in (article.focus, *article.synonyms) if name]
 
 
 def _schema() -> tantivy.Schema:
@@ -265,18 +289,21 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     for field in FIELDS:
         builder.add_text_field(field, tokenizer_name=_TOKENIZER, index_option="position")
-    for field in EXACT:
+    builder.add_text_field(WORDS, tokenizer_name=_UNSTEMMED, index_option="basic")
+    for field in (*EXACT, GRADE):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
 
 @lru_cache(maxsize=1)
 def _analyzer() -> tantivy.TextAnalyzer:
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD))
     stop = Filter.custom_stopword(sorted(STOP_WORDS))
-    for step in (Filter.lowercase(), Filter.ascii_fold(), stop, Filter.stemmer("english")):
-        builder = builder.filter(step)
-    return builder.build()
+    return _unstemmed().filter(stop).filter(Filter.stemmer("english")).build()
+
+
+def _unstemmed() -> tantivy.TextAnalyzerBuilder:
+    words_only = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD))
+    return words_only.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
 
 @lru_cache(maxsize=65536)

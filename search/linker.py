@@ -1,8 +1,9 @@
 """Names in a text → terms of the map: a spaCy pipeline whose one component looks word runs up in the projection.
 
-The longest run that is a name wins, from left to right; case and plural endings do not matter. An abbreviation keeps
-its case, unless it can mean one term only and is no word of its own. A name that several terms share goes to the one
-that the other terms of the text lie nearest to; without others to the one whose title it is, then to the most relevant.
+The longest run that is a name wins, from left to right. Case, plural endings, British spelling, and whether it is
+written together or apart do not matter; a misspelt word stands for the one meant. An abbreviation keeps its case unless
+it can mean one term only and is no word of its own. A name that several terms share goes to the one that the other
+terms of the text lie nearest to; without others to the one whose title it is, then to the most relevant.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kg_builder.projection import Name, Projection, TermId
 from search.query import Exclusion, Place, Words
 from strokemap.errors import TermUnknown
-from strokemap.text import fold, is_abbreviation, name_key, word_spans
+from strokemap.text import american, fold, is_abbreviation, name_key, word_spans
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -32,6 +33,10 @@ _BREAKS = re.compile(r"[.;:!?]\s|[\"“”\n|]")
 # English words that small letters turn some medical abbreviations into.
 _ALSO_WORDS = frozenset(str.split("aids ace act arms art bat bed cat dab dash dope ear fast gad gap gas hip hit lad "
                                   "map mar mend nose pap pet raft rest sad sap star step tens tip"))  # fmt: skip
+# “Thromboses”, of which the key has already lost its s.
+_GREEK_PLURAL = re.compile(r"(?<=[a-z]{4}[aeo])se\b")
+_SHORTEST_PART = 3
+"""Letters of each half of a name that is written together."""
 _MOST_SUGGESTIONS = 3
 _LEAST_LIKENESS = 0.7
 _LONGEST_SUGGESTED = 100
@@ -130,6 +135,7 @@ def _link(words: Words, *, projection: Projection) -> list[LinkedTerm]:
     # A vocabulary of its own, so that no word of a user outlives the call.
     doc = Doc(Vocab(), words=tokens)
     doc.user_data["projection"] = projection
+    doc.user_data["corrected"] = words.corrected
     found = []
     for entity in _pipeline()(doc).ents:
         start, end = spans[entity.start][0], spans[entity.end - 1][1]
@@ -171,7 +177,8 @@ def _mark_terms(doc: Doc) -> Doc:
     from spacy.tokens import Span
 
     projection: Projection = doc.user_data["projection"]
-    matches = list(_matches([token.text for token in doc], projection=projection))
+    tokens = [token.text for token in doc]
+    matches = list(_matches(tokens, projection=projection, corrected=doc.user_data["corrected"]))
     settled = [names[0].term for _, _, names in matches if len({name.term for name in names}) == 1]
     spans = []
     for first, last, names in matches:
@@ -181,8 +188,9 @@ def _mark_terms(doc: Doc) -> Doc:
     return doc
 
 
-def _matches(tokens: Sequence[str], *, projection: Projection) -> Iterator[_Match]:
+def _matches(tokens: Sequence[str], *, projection: Projection, corrected: Mapping[str, str]) -> Iterator[_Match]:
     keys = [name_key(token) for token in tokens]
+    meant = [name_key(corrected.get(fold(token), token)) for token in tokens]
     # In a text all in capitals, capitals say nothing.
     shouted = sum(token.isupper() for token in tokens) > 1 and all(not token.islower() for token in tokens)
     place = 0
@@ -194,12 +202,30 @@ def _matches(tokens: Sequence[str], *, projection: Projection) -> Iterator[_Matc
                 break
         for last in range(place + longest, place, -1):
             surface = tokens[place] if last == place + 1 else ""
-            names = projection.find(" ".join(keys[place:last]))
+            names = _find(keys[place:last], projection=projection)
+            if not names and meant[place:last] != keys[place:last]:
+                names = _find(meant[place:last], projection=projection)
             if names := tuple(name for name in names if not surface or _may_mean(surface, name, names, shouted)):
                 yield _Match(place, last, names)
                 place = last - 1
                 break
         place += 1
+
+
+def _find(keys: Sequence[str], *, projection: Projection) -> tuple[Name, ...]:
+    """Give the names under these words, or else in American spelling or the singular, or else written together or apart."""
+    key = " ".join(keys)
+    plain = american(key)
+    for spelling in dict.fromkeys((key, plain, _GREEK_PLURAL.sub("sis", plain))):
+        if names := projection.find(spelling):
+            return names
+    if len(keys) == 2:
+        # “A F” is no “AF”.
+        return tuple(name for name in projection.find("".join(keys)) if not is_abbreviation(name.name))
+    if len(keys) == 1:
+        parts = range(_SHORTEST_PART, len(key) - _SHORTEST_PART + 1)
+        return next((names for cut in parts if (names := projection.find(f"{key[:cut]} {key[cut:]}"))), ())
+    return ()
 
 
 def _may_mean(surface: str, name: Name, names: Sequence[Name], shouted: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
@@ -39,6 +39,7 @@ class Filters:
     source: str = ""
     kind: str = ""
     stage: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,8 @@ class Words:
     quoted: tuple[Place, ...]
     """Stretches that an article must hold as they are."""
     excluded: tuple[Exclusion, ...]
+    corrected: Mapping[str, str] = field(default_factory=dict)
+    """The folded word that was meant, for each folded word that is misspelt (spelling.py)."""
 
 
 def read_words(query: Query) -> Words:

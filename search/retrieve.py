@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from search.article import Article
 from search.expand import Expansion
-from search.index import ALL, STOP_WORDS, Clause, Request, TextIndex
+from search.index import ALL, EXACT, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
 from search.query import Filters, Words
 from strokemap.text import fold
@@ -85,7 +85,8 @@ def weigh(words: Words, *, linked: Linked, expansion: Expansion) -> WeightedQuer
 def retrieve(weighted: WeightedQuery, *, index: TextIndex, filters: Filters, limit: int) -> tuple[Hit, ...]:
     """Give the best articles with their parts, best first; ties are broken by id."""
     scorers = _scorers(weighted, index=index)
-    ids = index.find(_request(weighted, scorers, index=index, filters=filters), limit=limit + _SPARE)
+    request = _request(weighted, scorers, index=index, filters=filters)
+    ids = index.find(request, limit=limit + _SPARE)
     parts: dict[str, list[Part]] = {id: [] for id in ids}
     for scorer in scorers if ids else ():
         for id, part in _parts(scorer, index=index, ids=ids):
@@ -99,10 +100,10 @@ def retrieve(weighted: WeightedQuery, *, index: TextIndex, filters: Filters, lim
     )
 
 
-def rank(weighted: WeightedQuery, *, index: TextIndex, limit: int) -> tuple[str, ...]:
-    """Give only the ids of the best articles, for measuring."""
-    request = _request(weighted, _scorers(weighted, index=index), index=index, filters=Filters())
-    return index.find(request, limit=limit)
+def rank(weighted: WeightedQuery, *, index: TextIndex, limit: int, role: str = "") -> tuple[tuple[str, float], ...]:
+    """Give only the ids and scores of the best articles; ``role`` keeps to library articles or first sections."""
+    request = _request(weighted, _scorers(weighted, index=index), index=index, filters=Filters(role=role))
+    return index.best(request, limit=limit)
 
 
 def find_about(names: Iterable[str], *, index: TextIndex, limit: int) -> tuple[str, ...]:
@@ -152,7 +153,7 @@ def _request(weighted: WeightedQuery, scorers: Sequence[_Scorer], *, index: Text
         for phrase in phrases
         for clause in _clauses(phrase, fields, index=index)
     ]
-    exact = (("source", filters.source), ("kind", filters.kind), ("stage", filters.stage))
+    exact = ((field, getattr(filters, field)) for field in EXACT)
     required += [Clause(field=field, stems=((0, value),)) for field, value in exact if value]
     groups = tuple(scorer.clauses for scorer in scorers)
     return Request(groups=groups, required=tuple(required), forbidden=tuple(forbidden))

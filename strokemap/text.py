@@ -9,6 +9,9 @@ from functools import lru_cache
 import Stemmer
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?", re.UNICODE)
+# Endings and letters that stand for the same sound; rules with many exceptions (-re, -ise) are left out.
+_BRITISH = re.compile(r"ae(?=[a-z])|oe(?=[a-z])|our\b|our(?=s\b|ed\b|ing\b)|isation|yse(?=[sdr]?\b)")
+_AMERICAN = {"ae": "e", "oe": "e", "our": "or", "isation": "ization", "yse": "yze"}
 _SNOWBALL = Stemmer.Stemmer("english")
 
 
@@ -54,6 +57,11 @@ def name_key(name: str) -> str:
     The empty string for a name without letters or digits.
     """
     return " ".join(singular(word) for word in words(name))
+
+
+def american(text: str) -> str:
+    """Give folded text in American spelling, as far as rules go: ``haemorrhage`` is ``hemorrhage``."""
+    return _BRITISH.sub(lambda match: _AMERICAN[match[0]], text)
 
 
 def is_abbreviation(name: str) -> bool:

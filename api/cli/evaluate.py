@@ -53,9 +53,12 @@ def evaluate_map_command(ctx: click.Context, *, topic: str, labels: Path, label:
 @click.option("--queries", required=True, type=click.Path(path_type=Path), metavar="JSONL")
 @click.option("--qrels", required=True, type=click.Path(path_type=Path), metavar="TSV")
 @click.option("--no-expand", is_flag=True, help="Measure the words alone.")
+@click.option("--runs", type=click.Path(path_type=Path), metavar="DIR", help="Keep runs (TREC) and gains here.")
 @json_option
 @click.pass_context
-def retrieval(ctx: click.Context, *, corpus: Path, queries: Path, qrels: Path, no_expand: bool, as_json: bool) -> None:
+def retrieval(
+    ctx: click.Context, *, corpus: Path, queries: Path, qrels: Path, no_expand: bool, runs: Path | None, as_json: bool
+) -> None:
     """Measure retrieval on BEIR-style files, without and with the published map's expansion."""
     from kg_builder import published_projection
     from search.evaluate import evaluate_retrieval
@@ -72,6 +75,7 @@ def retrieval(ctx: click.Context, *, corpus: Path, queries: Path, qrels: Path, n
             work=setup.home.work / "evaluate",
             gate=load_gate(),
             progress=progress,
+            runs=runs,
         )
     show(_document(found), as_json=as_json, text=_table(found))
 
@@ -80,10 +84,11 @@ def _document(found: RetrievalEvaluation) -> dict[str, object]:
     return {
         "queries": found.queries,
         "linked": found.linked,
-        "helped": found.helped,
-        "hurt": found.hurt,
-        "unchanged": found.unchanged,
-        "p": found.p,
+        "acted": found.acted,
+        "helped": found.change.helped if found.change else 0,
+        "hurt": found.change.hurt if found.change else 0,
+        "unchanged": found.change.unchanged if found.change else found.queries,
+        "p": found.change.p if found.change else None,
         "baseline": dict(found.baseline),
         "expanded": None if found.expanded is None else dict(found.expanded),
     }
@@ -94,7 +99,7 @@ def _table(found: RetrievalEvaluation) -> str:
     for title, means in (("words", found.baseline), ("expanded", found.expanded)):
         if means is not None:
             lines.append(f"{title:10}" + "".join(f"{value:9.3f}" for value in means.values()))
-    lines.append(f"{found.queries} queries judged, {found.linked} name a term of the map")
-    if found.p is not None:
-        lines.append(f"{found.helped} helped, {found.hurt} hurt, {found.unchanged} unchanged, p = {found.p:.3f}")
+    lines.append(f"{found.queries} queries judged, {found.linked} name a term of the map, {found.acted} expanded")
+    if change := found.change:
+        lines.append(f"{change.helped} helped, {change.hurt} hurt, {change.unchanged} unchanged, p = {change.p:.3f}")
     return "\n".join(lines)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kg_builder.projection import Projection
-from search.evaluate import RetrievalEvaluation, evaluate_retrieval, measure, randomisation_p, read_judgements
+from search.bench import read_judgements
+from search.evaluate import RetrievalEvaluation, evaluate_retrieval, measure, randomisation_p
 from search.gate import Gate
 from strokemap.errors import BenchMalformed, InputMissing
 from strokemap.progress import silent
@@ -40,16 +41,18 @@ def test_expansion_is_measured_beside_the_words_alone(
     bench: tuple[Path, Path, Path], tiny_map: Projection, gate: Gate, tmp_path: Path
 ):
     found = evaluate(bench, projection=tiny_map, gate=gate, work=tmp_path / "work")
-    assert (found.queries, found.linked, found.helped, found.hurt, found.unchanged) == (2, 1, 1, 0, 1)
+    assert (found.queries, found.linked, found.acted) == (2, 1, 1)
+    assert found.change
+    assert (found.change.helped, found.change.hurt, found.change.unchanged) == (1, 0, 1)
     assert found.baseline == {"nDCG@10": 0.5, "R@10": 0.5, "R@100": 0.5, "RR@10": 0.5}
     assert found.expanded == {"nDCG@10": 1.0, "R@10": 1.0, "R@100": 1.0, "RR@10": 1.0}
-    assert found.p == 1.0
+    assert found.change.p == 1.0
     assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_without_a_map_only_the_words_are_measured(bench: tuple[Path, Path, Path], gate: Gate, tmp_path: Path):
     found = evaluate(bench, projection=None, gate=gate, work=tmp_path / "work")
-    assert (found.linked, found.expanded, found.p) == (0, None, None)
+    assert (found.linked, found.expanded, found.change) == (0, None, None)
     assert found.baseline["nDCG@10"] == 0.5
 
 

@@ -1,0 +1,120 @@
+"""How often the linker names the right terms: precision and recall on the labelled queries of benchmarks/linking.
+
+    python -m benchmarks.link_queries QUERIES.tsv --home HOME        the published map and index of a home
+    python -m benchmarks.link_queries ambiguous.tsv --map MAP.json   a made-up map; no texts, no spelling
+
+Prints precision, recall and every query that is not as labelled; ``--json`` prints one document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kg_builder.model import Build, Digest, Evidence, Link, Made, Site, Term
+from kg_builder.projection import Projection, make_projection, published_projection
+from search.index import TextIndex
+from search.index_files import published_index
+from search.linker import link
+from search.query import Query, read_words
+from search.spelling import correct
+from strokemap.home import open_home
+from strokemap.topic import Topic
+
+FOLDER = Path(__file__).parent / "linking"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Pairs of query and term: right, wrong and missed; and the queries at fault with (expected, found)."""
+
+    right: int
+    wrong: int
+    missed: int
+    faults: Mapping[str, tuple[list[str], list[str]]]
+
+    @property
+    def precision(self) -> float:
+        return self.right / (self.right + self.wrong)
+
+    @property
+    def recall(self) -> float:
+        return self.right / (self.right + self.missed)
+
+
+def read_labels(path: Path) -> dict[str, set[str]]:
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:])
+    return {query: {term.strip() for term in terms.split(";") if term.strip()} for query, terms in rows}
+
+
+def measure(labels: Mapping[str, set[str]], *, projection: Projection, index: TextIndex | None) -> Found:
+    right = wrong = missed = 0
+    faults = {}
+    for query, expected in labels.items():
+        words = read_words(Query(text=query))
+        if index is not None:
+            words = correct(words, index=index, pages=index)
+        found = {term.term for term in link(words, projection=projection).terms}
+        right, wrong, missed = (
+            right + len(found & expected), wrong + len(found - expected), missed + len(expected - found)
+        )  # fmt: skip
+        if found != expected:
+            faults[query] = (sorted(expected), sorted(found))
+    return Found(right=right, wrong=wrong, missed=missed, faults=faults)
+
+
+def made_up_map(path: Path, *, folder: Path) -> Projection:
+    """Make a map of terms with other names, and pairs of linked terms."""
+    made = json.loads(path.read_text(encoding="utf-8"))
+    terms = tuple(
+        Term(title=title, path_length=1, relevance=0.5, other_names=tuple(names), content_hash=Digest("c" * 64))
+        for title, names in sorted(made["terms"].items())
+    )
+    links = tuple(
+        Link(a=a, b=b, evidence=(Evidence(source=a, target=b, section="", sentence=f"{a} and {b}."),))
+        for a, b in sorted(tuple(sorted(pair)) for pair in made["links"])
+    )
+    site = Site(name="made up", address="")
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    build = Build(
+        digest=Digest("ab" * 32),
+        topic=Topic(name="made-up", starting_terms=(terms[0].title,), path_length=2),
+        terms=terms,
+        links=links,
+        made=Made(site=site, source=str(path), judge="none", pages=len(terms), requests=0, at=at),
+    )
+    return make_projection(build, texts=(), folder=folder / build.digest)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("queries", type=Path)
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--map", type=Path)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        index = None
+        if asked.home:
+            home = open_home(asked.home)
+            projection, index = published_projection(home), published_index(home)
+        else:
+            projection = made_up_map(asked.map, folder=Path(folder))
+        labels = read_labels(asked.queries)
+        found = measure(labels, projection=projection, index=index)
+    named = {"queries": len(labels), "precision": found.precision, "recall": found.recall, "faults": len(found.faults)}
+    if asked.json:
+        print(json.dumps(named))
+        return
+    print("  ".join(f"{name} {value:.3g}" for name, value in named.items()))
+    for query, (expected, terms) in found.faults.items():
+        print(f"  {query!r}: {', '.join(expected) or '–'}; found {', '.join(terms) or '–'}")
+
+
+if __name__ == "__main__":
+    main()
