@@ -213,7 +213,7 @@ def _matches(tokens: Sequence[str], *, projection: Projection, corrected: Mappin
 
 
 def _find(keys: Sequence[str], *, projection: Projection) -> tuple[Name, ...]:
-    """Give the names under these words, or else in American spelling or the singular, or else written together or apart."""
+    """Give the names under these words, or else in American spelling or singular, or else written together or apart."""
     key = " ".join(keys)
     plain = american(key)
     for spelling in dict.fromkeys((key, plain, _GREEK_PLURAL.sub("sis", plain))):
