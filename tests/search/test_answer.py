@@ -47,7 +47,7 @@ def test_expansion_finds_what_the_words_alone_miss(ask: Ask):
 
 
 def test_the_own_words_dominate(ask: Ask):
-    assert ids(ask("bread after a stroke"))[:2] == ["lib:twin-a", "lib:twin-b"]
+    assert ids(ask("bread after a stroke"))[0] == "lib:twin-a"
 
 
 @pytest.mark.parametrize("text", ["stroke", "aphasia words", "mini-stroke and trouble finding words", "bread"])
