@@ -1,4 +1,4 @@
-"""A made-up map and a made-up library of any size, the same each time: power-law links, words as frequent as Zipf says."""
+"""A made-up map and library of any size, the same each time: power-law links, words as frequent as Zipf says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.article import KINDS, STAGES, Article
 from strokemap.topic import Topic
 
 WORDS = 60_000
-_SYLLABLES = [first + vowel for first in "b c d f g h k l m n p r s t v w".split() for vowel in "a e i o u".split()]
+_SYLLABLES = [first + vowel for first in "bcdfghklmnprstvw" for vowel in "aeiou"]
 _SENTENCE = "This sentence is as long as many a sentence of an encyclopedia, and mentions one term of the two."
 
 
@@ -24,13 +24,17 @@ def words() -> tuple[str, ...]:
     chance = np.random.default_rng(1)
     found: dict[str, None] = {}
     while len(found) < WORDS:
-        found["".join(chance.choice(_SYLLABLES, size=chance.integers(2, 5))) + chance.choice(["n", "l", "x", "m"])] = None
+        found["".join(chance.choice(_SYLLABLES, size=chance.integers(2, 5))) + chance.choice(["n", "l", "x", "m"])] = (
+            None
+        )
     return tuple(found)
 
 
 def zipf(chance: np.random.Generator, size: int) -> np.ndarray:
     """Draw ranks of words: rank r is about 1 / r as frequent as the first."""
-    return np.minimum(WORDS - 1, np.exp(chance.random(size) * np.log(WORDS)).astype(int) - 1 + chance.integers(0, 2, size))
+    return np.minimum(
+        WORDS - 1, np.exp(chance.random(size) * np.log(WORDS)).astype(int) - 1 + chance.integers(0, 2, size)
+    )
 
 
 def titles(terms: int) -> list[str]:
@@ -72,7 +76,11 @@ def made_up_map(*, terms: int, links: int) -> Build:
         for number, name in enumerate(names)
     )
     linked = tuple(
-        Link(a=names[a], b=names[b], evidence=(Evidence(source=names[a], target=names[b], section="Signs", sentence=_SENTENCE),))
+        Link(
+            a=names[a],
+            b=names[b],
+            evidence=(Evidence(source=names[a], target=names[b], section="Signs", sentence=_SENTENCE),),
+        )
         for a, b in sorted(pairs)
     )
     made = Made(source="made up", judge="none", pages=terms, requests=0, at=datetime(2026, 11, 1, tzinfo=UTC))
@@ -107,6 +115,6 @@ def made_up_queries(count: int, *, names: list[str]) -> list[str]:
     found = []
     for _ in range(count):
         some = [names[place] for place in chance.integers(0, len(names), chance.integers(1, 3))]
-        more = [words()[rank] for rank in 50 + zipf(chance, int(chance.integers(0, 5)))  if rank < WORDS]
+        more = [words()[rank] for rank in 50 + zipf(chance, int(chance.integers(0, 5))) if rank < WORDS]
         found.append(" ".join([*some, *more]))
     return found

@@ -2,7 +2,7 @@
 
     python -m benchmarks.readability
 
-Prints one JSON document: words and syllables by hand; for each counter the share of words right and the error of the sum.
+Prints one JSON document: words and syllables by hand; for each counter the share of words right, the error of the sum.
 """
 
 from __future__ import annotations

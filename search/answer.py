@@ -18,6 +18,7 @@ from search.query import Audience, Query, Words, read_words
 from search.retrieve import retrieve, weigh
 from search.spelling import correct
 from search.subjects import add_subjects, find_subjects
+from strokemap.errors import ListOutdated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,15 @@ class Answer:
 def search(query: Query, *, projection: Projection, index: TextIndex, gate: Gate) -> Answer:
     """Answer a query from the published map and the text index, touching nothing else.
 
-    Errors: QueryInvalid, TermUnknown; IndexMissing where the index's files are damaged.
+    Errors: QueryInvalid, TermUnknown, ListOutdated; IndexMissing where the index's files are damaged.
     """
     words = read_words(query)
+    if query.index not in ("", index.digest):
+        raise ListOutdated(
+            "The articles or the map have changed since the first page.",
+            hint="Start again at the first page.",
+            where="index",
+        )
     audience = cast(Audience, query.audience)
     chosen = Chosen(
         added=find_terms(query.with_terms, projection=projection, option="with"),

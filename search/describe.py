@@ -46,8 +46,7 @@ def describe(article: Article, *, projection: Projection) -> Article:
     return replace(
         article,
         kind=article.kind or next(kinds, _UNDERSTAND),
-        stage=article.stage
-        or tuple(stage for stage, cues in _STAGES.items() if headed.intersection(cues.split())),
+        stage=article.stage or tuple(stage for stage, cues in _STAGES.items() if headed.intersection(cues.split())),
         language=article.language or ("en" if _is_english(article.text) else ""),
         terms=article.terms or _terms(article, projection=projection),
     )

@@ -54,9 +54,7 @@ def explain(hits: Sequence[Hit], *, weighted: WeightedQuery, said: Mapping[str, 
     return tuple(_result(hit, own=own, names=names, said=said) for hit in hits)
 
 
-def _result(
-    hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]], said: Mapping[str, str]
-) -> Result:
+def _result(hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]], said: Mapping[str, str]) -> Result:
     article = hit.article
     snippet, highlights = _snippet(article.text[:_MOST_READ], own=own, names=names)
     return Result(

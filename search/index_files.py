@@ -2,10 +2,10 @@
 
 A folder is written beside the others, renamed into place, and never changed; manifest.json says what it was made from.
 
-An edit of the library makes a new folder in a moment: the files of an index of everything are linked, the edited articles
-are marked as deleted there and stand anew in a small second segment and file. Both are searched as one, with one set of
-word counts; old versions stay in those counts until everything is indexed anew. The result depends on that index of
-everything and the library only, not on the edits between.
+An edit of the library makes a new folder in a moment: the files of an index of everything are linked, the edited
+articles are marked as deleted there and stand anew in a small second segment and file. Both are searched as one, with
+one set of word counts; old versions stay in those counts until everything is indexed anew. The result depends on that
+index of everything and the library only, not on the edits between.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def _changed(library: Library, *, base: Path, of_map: str) -> list[str] | None:
     return changed if before.keys() <= now.keys() and len(changed) <= MOST_EDITS else None
 
 
-def _edit(articles: Iterable[Article], folder: Path, *, base: Path, describing: Callable[[Article], Article]) -> Manifest:
+def _edit(
+    articles: Iterable[Article], folder: Path, *, base: Path, describing: Callable[[Article], Article]
+) -> Manifest:
     link_file(base / ARTICLES, folder / ARTICLES)
     write_articles(articles, file=folder / EDITS, describe=describing, base=[base / ARTICLES])
     total = edit_segments(StoredArticles.open([folder / EDITS]).own(), base=base, folder=folder)
@@ -161,7 +163,9 @@ def _edit(articles: Iterable[Article], folder: Path, *, base: Path, describing: 
 def _write(
     articles: Iterable[Article], folder: Path, *, describing: Callable[[Article], Article], map: str, progress: Progress
 ) -> Manifest:
-    total = write_articles(_told(articles, "reading articles", None, progress), file=folder / ARTICLES, describe=describing)
+    total = write_articles(
+        _told(articles, "reading articles", None, progress), file=folder / ARTICLES, describe=describing
+    )
     stored = StoredArticles.open([folder / ARTICLES]).own()
     write_segments(_told(stored, "indexing articles", total, progress), folder=folder)
     return Manifest(articles=total, map=map)
@@ -176,5 +180,3 @@ def _told(articles: Iterable[Article], what: str, total: int | None, progress: P
 
 def _as_it_is(article: Article) -> Article:
     return article
-
-

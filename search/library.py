@@ -137,15 +137,16 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A line that was not taken, counted from 1, and why."""
+    """What was not taken, and why: a line, counted from 1, or a file of a folder."""
 
-    line: int
+    line: int = 0
+    file: str = ""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What became of the lines of one file: imported + unchanged + refused are all that are not blank."""
+    """What became of what was given: imported + unchanged + refused are all lines that are not blank, or all files."""
 
     imported: int
     unchanged: int
@@ -153,23 +154,43 @@ class ImportReport:
 
 
 def import_articles(path: Path, *, library: Library) -> ImportReport:
-    """Add a file's articles to the library in one transaction; the same file again changes nothing.
+    """Add the articles of a JSONL file or a folder of Markdown in one transaction; the same again changes nothing.
 
-    Unknown fields are passed over. A file of which no line is an article is an error, and leaves the library as it was.
+    Unknown fields are passed over. Where nothing is an article the library stays as it was.
     Errors: InputMissing, ArticlesMalformed.
     """
     refused: list[Refused] = []
-    imported, unchanged = library.add(_articles(path, refused=refused))
+    articles = _of_folder(path, refused=refused) if path.is_dir() else _of_lines(path, refused=refused)
+    imported, unchanged = library.add(articles)
     if not imported + unchanged:
+        first = refused[0] if refused else Refused(reason="it is empty")
+        place = f":{first.line}" if first.line else f"/{first.file}" if first.file else ""
         raise ArticlesMalformed(
-            f"No line of the file is an article: {refused[0].reason if refused else 'it is empty'}.",
-            hint="Give JSONL: one object a line, with at least id, title and text.",
-            where=f"{path}:{refused[0].line}" if refused else str(path),
+            f"Nothing there is an article: {first.reason}.",
+            hint="Give JSONL, one object a line with at least id, title and text, or a folder of Markdown files.",
+            where=f"{path}{place}",
         )
     return ImportReport(imported=imported, unchanged=unchanged, refused=tuple(refused))
 
 
-def _articles(path: Path, *, refused: list[Refused]) -> Iterator[Article]:
+def _of_folder(folder: Path, *, refused: list[Refused]) -> Iterator[Article]:
+    # Only folders need the parsers of Markdown and YAML.
+    from search.markdown import markdown_files, read_markdown
+
+    seen: dict[str, str] = {}
+    for path in markdown_files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            article = read_markdown(path, folder=folder)
+            if (before := seen.setdefault(article.id, name)) != name:
+                raise BadLine(f"the id stands in {before} already")
+        except BadLine as reason:
+            refused.append(Refused(file=name, reason=str(reason)))
+        else:
+            yield article
+
+
+def _of_lines(path: Path, *, refused: list[Refused]) -> Iterator[Article]:
     """Give the articles of a file; lines that are none are added to ``refused``."""
     seen: dict[str, int] = {}
     for number, line in json_lines(path, malformed=ArticlesMalformed):

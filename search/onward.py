@@ -24,10 +24,15 @@ def related_terms(linked: Linked, expansion: Expansion, articles: Iterable[Artic
 
     First those that the gate kept out, then those that several of the articles name.
     """
-    in_use = {term.term for term in (*linked.terms, *expansion.terms)} | set(linked.excluded_terms)
-    named = Counter(term for article in articles for term in article.terms)
-    shared = [term for term, count in named.most_common() if count >= _LEAST_SHARED]
-    return tuple(term for term in dict.fromkeys([*expansion.kept_out, *shared]) if term not in in_use)[:MOST_RELATED]
+    in_use = {
+        *(term.term for term in linked.terms),
+        *(term.term for term in expansion.terms),
+        *linked.excluded_terms,
+    }
+    named = Counter(title for article in articles for title in article.terms)
+    shared = [title for title, count in named.most_common() if count >= _LEAST_SHARED]
+    titles = dict.fromkeys([*expansion.kept_out, *shared])
+    return tuple(title for title in titles if title not in in_use)[:MOST_RELATED]
 
 
 def did_you_mean(text: str, corrected: Mapping[str, str]) -> str:
@@ -59,7 +64,7 @@ def pubmed_query(linked: Linked, expansion: Expansion) -> str:
     """
     groups = {term.term: [term.surface] for term in reversed(linked.terms)}
     groups = {term.term: groups[term.term] for term in linked.terms}
-    others = []
+    others: list[str] = []
     for added in expansion.terms:
         home = added.path[0].source if added.path else added.term
         groups[home].extend(added.names) if home in groups else others.extend(added.names)

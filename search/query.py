@@ -55,6 +55,8 @@ class Query:
     offset: int = 0
     """So many of the best results are passed over: the next page of a list."""
     filters: Filters = field(default_factory=Filters)
+    index: str = ""
+    """Digest of the text index that the pages before came from; empty for a first page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

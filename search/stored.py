@@ -1,4 +1,4 @@
-"""The articles of a text index, for results and snippets: one SQLite file, or a second one of edits that goes before it.
+"""The articles of a text index, for results and snippets: one SQLite file, or one of edits before it.
 
     contents   id → the article as JSON, described
     marks      id → the digest of the article as the library has it, and its group of near-duplicates
@@ -36,7 +36,12 @@ class StoredArticles:
     def open(cls, files: Iterable[Path]) -> StoredArticles:
         """Open files for good: their folder may be removed while they are read."""
         # SQLite itself lets one thread after another use a connection.
-        return cls([sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False) for file in files])
+        return cls(
+            [
+                sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+                for file in files
+            ]
+        )
 
     def get(self, ids: Collection[str]) -> dict[str, Article]:
         """Give those of the articles that are here."""

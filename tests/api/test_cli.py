@@ -186,6 +186,7 @@ def test_search_answers_in_the_promised_shape(demo_command: Callable) -> None:
     assert set(answer) == {
         *("query", "audience", "build", "terms", "unlinked", "expansion", "why_no_expansion"),
         *("results", "entry", "entry_error", "took_ms"),
+        *("offset", "more", "index", "related", "did_you_mean", "pubmed"),
     }
     assert "Transient ischemic attack" in [term["term"] for term in answer["terms"]]
     assert answer["results"]

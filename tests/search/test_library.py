@@ -137,10 +137,12 @@ def test_a_line_without_end_is_an_error(library: Library, jsonl: Write):
         import_articles(jsonl(b"[" + b" " * LONGEST_LINE), library=library)
 
 
-def test_a_missing_file_and_a_folder_are_errors(library: Library, tmp_path: Path):
-    for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(InputMissing):
-            import_articles(path, library=library)
+def test_a_missing_file_and_an_empty_folder_are_errors(library: Library, tmp_path: Path):
+    with pytest.raises(InputMissing):
+        import_articles(tmp_path / "none.jsonl", library=library)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ArticlesMalformed):
+        import_articles(tmp_path / "none", library=library)
 
 
 def test_a_correction_holds_and_outlives_the_next_import(library: Library, jsonl: Write):
