@@ -1,8 +1,10 @@
 """Near-duplicates: articles whose runs of four words are nearly all the same.
 
-Candidates come from MinHash (datasketch): 32 permutations in 4 bands of 8, which share a band with a chance of .99 at a
-likeness of .95, and of .02 at .5. Whether two are alike is then decided exactly. On 4,859 health articles .95 is where
-the same text begins: at .9 lie articles that differ in the group of people that they are for.
+Candidates meet under bands of a MinHash sketch: one permutation, 20 bins (Li, Owen and Zhang 2012), 4 bands of 5. Two
+articles share a band with a chance of .997 at a likeness of .95, of .12 at .5, of .001 at .2. Whether two are alike is then
+decided exactly. On 4,859 health articles .95 is where the same text begins; at .9 lie articles that differ in the group of
+people that they are for. A library (datasketch) finds the same pairs, and takes a second to import where an edit of an
+article takes a tenth of that.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from strokemap.text import words
 
 LEAST_ALIKE = 0.95
 _RUN = 4
-_BANDS, _ROWS = 4, 8
-_SEED = 1
+_BANDS, _ROWS = 4, 5
+_EMPTY = 2**32
 
 Runs: TypeAlias = frozenset[bytes]
 
@@ -29,13 +31,14 @@ def runs(article: Article) -> Runs:
 
 def bands(some: Runs) -> tuple[bytes, ...]:
     """Give the keys under which near-duplicates meet: two that are alike nearly always share one."""
-    # Only making an index needs datasketch, which brings scipy.
-    from datasketch import MinHash
-
-    sketch = MinHash(num_perm=_BANDS * _ROWS, seed=_SEED, hashfunc=zlib.crc32)
-    sketch.update_batch(list(some))
-    values = sketch.hashvalues.astype("<u4")
-    return tuple(bytes([band]) + values[band * _ROWS : (band + 1) * _ROWS].tobytes() for band in range(_BANDS))
+    least = [_EMPTY] * (_BANDS * _ROWS)
+    for value in map(zlib.crc32, some):
+        place = value % len(least)
+        least[place] = min(least[place], value)
+    return tuple(
+        bytes([band]) + b"".join(value.to_bytes(5, "big") for value in least[band * _ROWS : (band + 1) * _ROWS])
+        for band in range(_BANDS)
+    )
 
 
 def are_alike(one: Runs, other: Runs) -> bool:
