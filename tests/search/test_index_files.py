@@ -84,7 +84,10 @@ def test_edited_and_whole_index_find_the_same_with_nearly_the_same_scores(librar
     for words in (("stroke",), ("heart", "step"), ("brain", "words")):
         assert sorted(ids(edited, *words)) == sorted(ids(anew, *words))
     scores = [
-        {hit.id: hit.score for hit in retrieve(WeightedQuery(words=("stroke",)), index=index, filters=Filters(), limit=20)}
+        {
+            hit.id: hit.score
+            for hit in retrieve(WeightedQuery(words=("stroke",)), index=index, filters=Filters(), limit=20)
+        }
         for index in (edited, anew)
     ]
     assert scores[0] == pytest.approx(scores[1], rel=0.2)

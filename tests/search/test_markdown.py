@@ -50,7 +50,11 @@ def test_front_matter_gives_the_fields_and_markup_is_taken_off(folder: Path, lib
     assert (report.imported, report.refused) == (1, ())
     article = library.get("lib:talk")
     assert (article.title, article.kind, article.stage) == ("Talking again", "do", ("early", "late"))
-    assert (article.subjects, article.date, article.review_by) == (("Aphasia", "Speech therapy"), "2026-11-01", "2027-03")
+    assert (article.subjects, article.date, article.review_by) == (
+        ("Aphasia", "Speech therapy"),
+        "2026-11-01",
+        "2027-03",
+    )
     assert article.reading_grade == 4.5
     assert article.text == "Talking again\nTake your time, and look at me.\none word\nthen two\na hand"
     assert import_articles(folder, library=library).unchanged == 1
