@@ -82,7 +82,8 @@ def test_pubmed_gets_every_word_and_term_under_its_names(ask):
 def test_pubmed_gets_neighbours_beside_the_term_that_led_to_them_and_others_beside_the_whole(ask):
     answer = ask("aphasia", with_terms=("Warfarin",))
     operator, (own, beside) = parse(answer.pubmed)  # type: ignore[misc]
-    assert (operator, beside) == ("OR", "Warfarin")
+    assert operator == "OR"
+    assert "Warfarin" in phrases(beside)
     near = {name for term in answer.expansion if term.path for name in term.names}
     assert near
     assert near | {"aphasia"} <= set(phrases(own))
@@ -100,11 +101,7 @@ def test_switches_change_what_pubmed_gets(ask):
 
 
 @settings(derandomize=True, deadline=None, max_examples=150)
-@given(
-    names=st.lists(
-        st.text(max_size=20) | st.sampled_from(['a" OR "b', "x[tiab]", "(y", "NOT", "β-blocker"]), max_size=4
-    )
-)
+@given(names=st.lists(st.text(max_size=20) | st.sampled_from(['a" OR "b', "x[tiab]", "(y", "NOT", "β-a"]), max_size=4))
 def test_whatever_a_name_holds_pubmed_reads_back_its_words(names: list[str]):
     term = ExpandedTerm(term="T", weight=0.5, reason="r", names=tuple(names))
     text = pubmed_query(Linked(excluded=(), unlinked=("arm",)), Expansion(terms=(term,)))
@@ -114,12 +111,12 @@ def test_whatever_a_name_holds_pubmed_reads_back_its_words(names: list[str]):
 
 
 def test_related_terms_are_not_in_the_query_yet(ask):
-    answer = ask("words after a stroke")
+    answer = ask("stroke and one two three four five six seven eight nine ten other matters entirely")
     in_use = {term.term for term in answer.terms} | {term.term for term in answer.expansion}
     assert answer.related
     assert len(answer.related) <= MOST_RELATED
     assert in_use.isdisjoint(answer.related)
-    more = ask("words after a stroke", with_terms=answer.related[:1])
+    more = ask(answer.query, with_terms=answer.related[:1])
     assert answer.related[0] in {term.term for term in more.expansion}
     assert answer.related[0] not in more.related
 
@@ -146,5 +143,4 @@ def test_patients_are_told_what_they_said_or_the_plainest_name(ask):
     assert "ischemic" not in told
     assert "map" not in told
     (warn,) = (result for result in patient.results if result.id == "lib:warn")
-    assert warn.why.startswith("Has your word “help”. Also speaks of")
-    assert "Mini-stroke" in warn.why
+    assert warn.why == "Has your words “attack”, “help”. Also speaks of Mini-stroke, brain attack."
