@@ -5,7 +5,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 DATA := $(abspath $(wildcard ../shared/data))
 
-.PHONY: help setup setup-dev demo test-fast test-servers test soak check docs clean
+.PHONY: help setup setup-dev demo test-fast test-servers servers test soak check docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,8 +44,11 @@ test-fast: setup-dev  ## tests without servers or large data
 test-servers: setup-dev  ## install what the servers of the tests come from
 	$(BIN)/python -m tests.servers.install
 
+servers: setup-dev test-servers  ## start the real servers of the tests, say how to use them, stop them on Ctrl-C
+	@$(BIN)/python -m tests.servers
+
 test: setup-dev check docs test-servers  ## everything
-	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.soak

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from api.curating import Bench
 from kg_builder import Build, assemble, crawl, open_source
+from kg_builder.crawl import forget_changed
 from kg_builder.decisions import apply_decisions, curated_texts
 from kg_builder.frontier import Frontier
 from kg_builder.judge import open_judge
@@ -27,10 +28,14 @@ class Crawl:
     path_length: int | None = None
     max_pages: int | None = None
     resume: bool = False
+    refresh: bool = False
 
 
 def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Build:
-    """Crawl, assemble and store a build; stopped at any moment, it goes on with ``resume``."""
+    """Crawl, assemble and store a build; stopped at any moment, it goes on with ``resume``.
+
+    Once done, ``refresh`` asks only for what changed since, and gives the build that a full crawl would give.
+    """
     topic = asked.topic if asked.path_length is None else replace(asked.topic, path_length=asked.path_length)
     work = bench.home.work / "crawl"
     key = hashlib.sha256(repr((topic, asked.source, asked.max_pages)).encode()).hexdigest()[:16]
@@ -40,7 +45,9 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
     ):
         frontier = Frontier.open(work / key)
         try:
-            if not asked.resume:
+            if asked.refresh:
+                forget_changed(frontier, source=source, now=now, progress=progress)
+            elif not asked.resume or frontier.finished:
                 frontier.clear()
             with bench.store() as store:
                 decisions = store.decisions()
@@ -57,7 +64,7 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
                 found, texts = assemble(topic, crawled=crawled, source=source.name, site=source.site, now=now)
                 build = apply_decisions(found, decisions)
                 store.write(build, texts=curated_texts(texts, decisions), progress=progress)
-            frontier.clear()
+            frontier.finish()
         finally:
             frontier.close()
     return build

@@ -28,7 +28,7 @@ class RecommendIn(Strict):
     """Whom to recommend for, as ``<institution>-<own id>``, and as of which day (default: today)."""
 
     patient: ShortText
-    as_of: date | None = None
+    as_of: Annotated[date | None, Field(strict=False)] = None  # JSON has no dates: a strict one would refuse them all
     limit: Annotated[int, Field(ge=1, le=100)] = 10
 
 

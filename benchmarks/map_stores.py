@@ -106,11 +106,6 @@ def _memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _server_memory(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
-
-
 def _in_a_process(url: str, *, terms: int, links: int) -> dict[str, object]:
     words = [sys.executable, "-m", "benchmarks.map_stores", "--url", url, f"--terms={terms}", f"--links={links}"]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
@@ -127,15 +122,16 @@ def main() -> None:
     if given.url:
         print(json.dumps(measure(given.url, terms=given.terms, links=given.links)))
         return
-    from tests.servers.neo4j import VERSION, running_neo4j
+    from tests.servers.neo4j import VERSION, Neo4jProcess
 
     sizes = {"terms": given.terms, "links": given.links}
     with tempfile.TemporaryDirectory() as folder:
         embedded = _in_a_process(f"sqlite:///{folder}/map.db", **sizes)
         embedded["file_mb"] = os.path.getsize(f"{folder}/map.db") // 1_000_000
-        with running_neo4j(Path(folder) / "neo4j", heap=given.heap, pagecache="256m", brief=False) as server:
+        measured = Neo4jProcess(Path(folder) / "neo4j", heap=given.heap, pagecache="256m", brief=False)
+        with measured.running() as server:
             neo4j = _in_a_process(server.url, **sizes)
-            neo4j["server_rss_mb_peak"] = _server_memory(server.pid)
+            neo4j["server_rss_mb_peak"] = server.memory_mb
             neo4j["server"] = f"Neo4j Community {VERSION}, heap {given.heap}"
     print(json.dumps({**sizes, "sqlite": embedded, "neo4j": neo4j}, indent=1))
 

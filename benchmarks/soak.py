@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
-KILLS = 25
+KILLS = 100
 COMMAND = "make soak"
 
 Measured = dict[str, object]

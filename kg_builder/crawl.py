@@ -90,11 +90,32 @@ def crawl(
     return Crawled(
         terms=tuple(accepted[title] for title in sorted(accepted)),
         judge=judge.name,
-        pages=reader.count,
+        pages=len(reader.pages),
         requests=source.requests,
         failed=tuple(f"{title}: {reason}" for title, reason in sorted((reader.lacking | reader.failed).items())),
         unread=len(reader.unread),
     )
+
+
+def forget_changed(frontier: Frontier, *, source: PageSource, now: datetime, progress: Progress) -> None:
+    """Forget the pages that have changed since they were read, so that the next crawl asks for those alone.
+
+    Where telling them is not to be had for fewer requests than a crawl makes, everything is forgotten.
+    """
+    since, known = frontier.read_since, len(frontier.resolved())
+    if since is None:
+        return
+    what = "asking what changed"
+    progress(what, 0, 1)
+    requests = known // BATCH + 1
+    titles = source.changed(since, requests=requests)
+    if titles is None or len(titles) > known:
+        frontier.clear()
+    else:
+        # A title that is new here may be one more name of a page that is kept.
+        leads = source.fetch(sorted(titles)).resolved.values()
+        frontier.forget(titles | {page for page in leads if page is not None}, now=now)
+    progress(what, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,33 +145,35 @@ class _Reader:
     frontier: Frontier
     max_pages: int | None
     progress: Progress
-    resolved: dict[str, str | None] = field(init=False)
-    count: int = field(init=False)
+    resolved: dict[str, str | None] = field(default_factory=dict)
+    """The titles that this crawl came to, each with its page: what is kept of an earlier one may be of no use now."""
+    pages: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     """Pages that exist but could not be had; asked for again when the crawl is resumed."""
     lacking: dict[str, str] = field(default_factory=dict)
     """Starting terms that are of no use."""
     unread: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.resolved = self.frontier.resolved()
-        self.count = self.frontier.pages_read
-
     def read(self, titles: Sequence[str], *, what: str) -> None:
         """Read all titles, or the first of them as far as ``max_pages`` goes: never one page more."""
         waiting = [title for title in titles if title not in self.resolved]
-        total = len(waiting)
-        self.progress(what, 0, total)
+        kept, total = self.frontier.resolved(), len(waiting)
         while waiting:
-            room = BATCH if self.max_pages is None else min(BATCH, self.max_pages - self.count)
+            room = total if self.max_pages is None else min(BATCH, self.max_pages - len(self.pages))
             if room <= 0:
                 break
-            fetched = self.source.fetch(waiting[:room])
-            waiting = waiting[room:]
-            self.count += self.frontier.keep_pages(fetched)
-            self.resolved |= fetched.resolved
-            self.failed |= fetched.failed
-            self.progress(what, total - len(waiting), total)
+            asked, waiting = waiting[:room], waiting[room:]
+            missing = [title for title in asked if title not in kept]
+            self.resolved |= {title: kept[title] for title in asked if title in kept}
+            for start in range(0, len(missing), BATCH):
+                self.progress(what, total - len(waiting) - len(missing) + start, total)
+                fetched = self.source.fetch(missing[start : start + BATCH])
+                self.frontier.keep_pages(fetched)
+                self.resolved |= fetched.resolved
+                self.failed |= fetched.failed
+            found = {self.resolved[title] for title in asked if title not in self.failed}
+            self.pages |= {page for page in found if page is not None and page not in self.failed}
+        self.progress(what, total - len(waiting), total)
         self.unread |= set(waiting)
 
 

@@ -1,6 +1,7 @@
 """The crawl's checkpoint: every page read and every level judged, each batch in one transaction.
 
 SIGKILL at any moment leaves the last whole batch. One crawl at a time: whoever opens a frontier holds home's lock.
+What a crawl has read stays when it has come to its end, so that the next one need only ask for what changed.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 from kg_builder.model import Judgement, Page
 from kg_builder.packing import pack, unpack
 from kg_builder.sources.base import Fetched
+from kg_builder.titles import normalise_title
 from strokemap.errors import HomeUnwritable
 
-FORMAT = 2
+FORMAT = 3
 _SCHEMA = """
     CREATE TABLE made_for (aspect TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE resolved (title TEXT PRIMARY KEY, page TEXT) WITHOUT ROWID;
@@ -50,6 +52,17 @@ class Frontier:
         return bool(self._rows("SELECT 1 FROM resolved LIMIT 1"))
 
     @property
+    def finished(self) -> bool:
+        """Whether the crawl came to its end: there is nothing to resume, but something to refresh."""
+        return bool(self._rows("SELECT 1 FROM made_for WHERE aspect = 'finished'"))
+
+    @property
+    def read_since(self) -> datetime | None:
+        """The moment before which nothing was read of what is kept; None where nothing is."""
+        rows = self._rows("SELECT value FROM made_for WHERE aspect = 'read_since'")
+        return datetime.fromisoformat(rows[0][0]) if rows else None
+
+    @property
     def pages_read(self) -> int:
         """How many pages are kept."""
         return int(self._rows("SELECT count(*) FROM pages")[0][0])
@@ -76,11 +89,30 @@ class Frontier:
                 self._db.execute("DELETE FROM pages")
             if known.get("pages_of") != pages_of or known.get("judged_by") != judged_by:
                 self._db.execute("DELETE FROM levels")
-            aspects = {"pages_of": pages_of, "judged_by": judged_by, "last_begun": now.isoformat()}
+            aspects = {"pages_of": pages_of, "judged_by": judged_by}
+            if known.get("pages_of") != pages_of:
+                aspects["read_since"] = now.isoformat()
             self._db.executemany("INSERT OR REPLACE INTO made_for VALUES (?, ?)", aspects.items())
+            self._db.execute("DELETE FROM made_for WHERE aspect = 'finished'")
 
-    def keep_pages(self, fetched: Fetched) -> int:
-        """Keep one answer of the source, whole or not at all, and give how many pages were new.
+    def finish(self) -> None:
+        """Say that the crawl came to its end and its build is stored."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO made_for VALUES ('finished', '')")
+
+    def forget(self, titles: Collection[str], *, now: datetime) -> None:
+        """Forget the pages of these titles, whichever of their names is among them, and all judgements."""
+        names = set(titles)
+        gone = {page.title for page in self._all_pages() if not names.isdisjoint(page.names)}
+        asked = [(title,) for title, page in self.resolved().items() if {normalise_title(title), page} & (names | gone)]
+        with self._transaction():
+            self._db.executemany("DELETE FROM pages WHERE title = ?", [(title,) for title in gone])
+            self._db.executemany("DELETE FROM resolved WHERE title = ?", asked)
+            self._db.execute("DELETE FROM levels")
+            self._db.execute("INSERT OR REPLACE INTO made_for VALUES ('read_since', ?)", (now.isoformat(),))
+
+    def keep_pages(self, fetched: Fetched) -> None:
+        """Keep one answer of the source, whole or not at all.
 
         Titles that failed are left to be asked again.
         """
@@ -92,7 +124,7 @@ class Frontier:
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO resolved VALUES (?, ?)", settled)
             packed = ((page.title, zlib.compress(pack(page).encode(), 1)) for page in fetched.pages)
-            return self._db.executemany("INSERT OR IGNORE INTO pages VALUES (?, ?)", packed).rowcount
+            self._db.executemany("INSERT OR IGNORE INTO pages VALUES (?, ?)", packed)
 
     def resolved(self) -> dict[str, str | None]:
         """Give every title asked for so far with the page it leads to."""
@@ -102,8 +134,11 @@ class Frontier:
         """Give kept pages by title."""
         bodies = (body for title in titles for (body,) in self._rows("SELECT body FROM pages WHERE title = ?", title))
         with self._usable():
-            pages = [unpack(Page, zlib.decompress(body).decode()) for body in bodies]
-        return {page.title: page for page in pages}
+            return {page.title: page for page in map(_unpacked, bodies)}
+
+    def _all_pages(self) -> Iterator[Page]:
+        with self._usable():
+            yield from (_unpacked(body) for (body,) in self._db.execute("SELECT body FROM pages"))
 
     def keep_level(self, path_length: int, judgements: Sequence[Judgement]) -> None:
         """Keep all judgements of one path length, whole or not at all."""
@@ -145,3 +180,7 @@ class Frontier:
                 hint="Make room or mend the permissions; if it is damaged, delete its folder and crawl anew.",
                 where=str(self._file),
             ) from None
+
+
+def _unpacked(body: bytes) -> Page:
+    return unpack(Page, zlib.decompress(body).decode())

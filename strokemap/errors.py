@@ -137,7 +137,6 @@ class SourceUnsupported(MapError):
     """``--source`` names something that this version can't read pages from."""
 
     code = "map.source.unsupported"
-    exit_status = 2
 
 
 class SourceContactMissing(MapError):
@@ -179,7 +178,6 @@ class MapStoreUnsupported(MapError):
     """The settings name a map store that this version can't open."""
 
     code = "map.store.unsupported"
-    exit_status = 2
 
 
 class MapStoreUnreachable(MapError):
@@ -374,7 +372,6 @@ class HistoryStoreUnsupported(HistoryError):
     """The settings name a history store that this version can't open."""
 
     code = "history.store.unsupported"
-    exit_status = 2
 
 
 class HistoryStoreUnreachable(HistoryError):

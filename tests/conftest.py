@@ -13,18 +13,31 @@ from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 
 if TYPE_CHECKING:
-    from tests.servers.jvm import HiveServer
+    from tests.servers.hiveserver2 import HiveServer
+    from tests.servers.mediawiki import Wikis
     from tests.servers.neo4j import Neo4jProcess
-
-pytest_plugins = ["tests.servers.mediawiki"]
 
 _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Name the group whose tests one worker runs: those on one server, else those of one file."""
+    group = item.path.name
+    if item.get_closest_marker("server"):
+        if "spark" in item.name:
+            group = "spark"
+        elif {"hive_server", "any_store"} & set(item.fixturenames) or item.path.parent.name == "hive_queries":
+            group = "hive"
+        elif "neo4j" in item.nodeid:
+            group = "neo4j"
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs outside data when nobody said where they are."""
+    """Begin with the servers, which take longest; leave out what needs outside data when nobody said where they are."""
+    items.sort(key=lambda item: item.get_closest_marker("server") is None)
     if _DATA:
         return
     needing = [item for item in items if item.get_closest_marker("data")]
@@ -75,9 +88,9 @@ def keys(tmp_path: Path) -> Keys:
 @pytest.fixture(scope="session")
 def neo4j_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jProcess]:
     """A real Neo4j server, started when the first test asks for it; only for tests marked `server`."""
-    from tests.servers.neo4j import running_neo4j
+    from tests.servers.neo4j import Neo4jProcess
 
-    with running_neo4j(tmp_path_factory.mktemp("servers") / "neo4j") as process:
+    with Neo4jProcess(tmp_path_factory.mktemp("servers") / "neo4j").running() as process:
         yield process
 
 
@@ -91,16 +104,25 @@ def neo4j_server(neo4j_process: Neo4jProcess) -> Neo4jProcess:
 @pytest.fixture(scope="session")
 def hive_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
     """A real Apache HiveServer2, started when the first test asks for it; only for tests marked `server`."""
-    from tests.servers.hive import running_hive
+    from tests.servers.hive import hive_in
 
-    with running_hive(tmp_path_factory.mktemp("servers") / "hive") as server:
+    with hive_in(tmp_path_factory.mktemp("servers") / "hive").running() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer]:
     """A real Spark Thrift Server; only for tests marked `server`."""
-    from tests.servers.spark import running_spark
+    from tests.servers.spark import spark_in
 
-    with running_spark(tmp_path_factory.mktemp("servers") / "spark") as server:
+    with spark_in(tmp_path_factory.mktemp("servers") / "spark").running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def wikis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wikis]:
+    """Real MediaWikis: ``wikis.serve(export)`` gives an address; only for tests marked `server`."""
+    from tests.servers.mediawiki import Wikis
+
+    with Wikis(tmp_path_factory.mktemp("wikis")) as wikis:
+        yield wikis

@@ -21,6 +21,7 @@ from strokemap.topic import check_path_length, load_topic
 @click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
 @click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")
 @click.option("--resume", is_flag=True, help="Go on where a stopped crawl was; with nothing to resume, start anew.")
+@click.option("--refresh", is_flag=True, help="Ask only for what changed since the last such crawl.")
 @click.option("--publish", is_flag=True, help="Publish the build and make the text index.")
 @json_option
 @click.pass_context
@@ -32,6 +33,7 @@ def crawl(
     path_length: int | None,
     max_pages: int | None,
     resume: bool,
+    refresh: bool,
     publish: bool,
     as_json: bool,
 ) -> None:
@@ -45,6 +47,7 @@ def crawl(
         path_length=path_length,
         max_pages=max_pages,
         resume=resume,
+        refresh=refresh,
     )
     bench = open_bench(ctx)
     with bars() as progress:

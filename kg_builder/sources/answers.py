@@ -29,6 +29,8 @@ class Answers:
     """The names of all its namespaces but the main one, in small letters, where it was asked."""
     leads: dict[str, str] = field(default_factory=dict)
     """Where each redirect on the way leads to; sections left out."""
+    changed: set[str] = field(default_factory=set)
+    """The titles of recent changes, where it was asked; "" stands for one that is hidden."""
     _spelt: dict[str, str] = field(default_factory=dict)
     _pages: dict[str, _Told] = field(default_factory=dict)
     _elsewhere: set[str] = field(default_factory=set)
@@ -51,6 +53,8 @@ class Answers:
             else:
                 self._elsewhere.add(_text(one, "from"))
         self._elsewhere |= {_text(one, "title") for one in _objects(query, "interwiki")}
+        for one in _objects(query, "recentchanges"):
+            self.changed |= {str(one.get("title", "")), *_targets(one)}
         for one in _objects(query, "pages"):
             self._add_page(one)
         return {name: str(value) for name, value in _object(answer.get("continue", {})).items()}
@@ -91,6 +95,12 @@ class Answers:
             elif main.get("texthidden"):
                 # Hidden by the wiki's own people; exports write such a text as empty, too.
                 told.text = ""
+
+
+def _targets(change: Mapping[str, Any]) -> set[str]:
+    """Give where a page was moved to."""
+    target = _object(change.get("logparams", {})).get("target_title")
+    return {str(target)} if target else set()
 
 
 def _object(value: object) -> Mapping[str, Any]:

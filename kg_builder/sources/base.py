@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from kg_builder.model import Page, Site
@@ -47,6 +48,13 @@ class PageSource(Protocol):
 
     def fetch(self, titles: Sequence[str]) -> Fetched:
         """Read pages by title. Errors: SourceMalformed, or a retryable MapError where the source is out of reach."""
+        ...
+
+    def changed(self, since: datetime, *, requests: int) -> frozenset[str] | None:
+        """Give the titles whose page, redirect or absence may have changed since a moment; more than that is no harm.
+
+        None where telling would take more than so many requests, or where the source does not know any more.
+        """
         ...
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 from xml.parsers import expat
@@ -94,6 +95,10 @@ class XmlExport:
             resolved = {title: self._resolve(normalise_title(title)) for title in titles}
             found = sorted({title for title in resolved.values() if title is not None})
             return Fetched(pages=tuple(map(self._read, found)), resolved=resolved, failed={})
+
+    def changed(self, since: datetime, *, requests: int) -> frozenset[str] | None:  # noqa: ARG002
+        """Give nothing: a changed file is another edition."""
+        return frozenset()
 
     def close(self) -> None:
         """Close the index."""

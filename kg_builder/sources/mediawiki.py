@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -39,6 +40,10 @@ _PAGES = {
     "rdnamespace": "0",
     "rdlimit": "max",
 }
+_CHANGES = {"list": "recentchanges", "rcdir": "newer", "rcprop": "title|loginfo", "rctype": "edit|new|log"}
+REMEMBERED = timedelta(days=30)
+"""How far back a wiki's recent changes surely go: Wikipedia keeps 30 days of them, MediaWiki by itself 90."""
+CLOCKS_APART = timedelta(minutes=10)
 _SITE = {"meta": "siteinfo", "siprop": "general|namespaces|namespacealiases"}
 # Redirects to redirects are rare, and prop=redirects does not follow them: the wiki's own list of them does it at once.
 _CHAINS = {"generator": "querypage", "gqppage": "DoubleRedirects", "gqplimit": "max", "redirects": "1"}
@@ -128,6 +133,19 @@ class MediaWiki:
             failed={title: failed[name] for title, name in asked.items() if name in failed},
         )
 
+    def changed(self, since: datetime, *, requests: int) -> frozenset[str] | None:
+        """Give the titles among the wiki's recent changes; a moved page is there with both its titles."""
+        if datetime.now(UTC) - since > REMEMBERED:
+            return None
+        start = (since - CLOCKS_APART).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        told, question = Answers(), _CHANGES | {"rcstart": start, "rclimit": "max"}
+        go_on = {"continue": ""}
+        for _ in range(requests):
+            go_on = _part(told, wire=self._wire, question=question | go_on)
+            if not go_on:
+                return None if "" in told.changed else frozenset(map(normalise_title, told.changed))
+        return None
+
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()
@@ -173,19 +191,26 @@ def _ask(wire: Wire, question: Mapping[str, str]) -> Answers:
     """Ask and put the parts of the answer together, whole or not at all."""
     answers = Answers()
     go_on: dict[str, str] = {"continue": ""}
+    for _ in range(MOST_PARTS):
+        before, go_on = go_on, _part(answers, wire=wire, question={**question, **go_on})
+        if not go_on:
+            return answers
+        if go_on == before:
+            break
+    raise _malformed("The wiki's answer comes to no end.", wire=wire)
+
+
+def _part(answers: Answers, *, wire: Wire, question: Mapping[str, str]) -> dict[str, str]:
+    """Ask for one part of an answer, and give what asks for the next one: nothing where it was the last."""
     try:
-        for _ in range(MOST_PARTS):
-            before, go_on = go_on, answers.add(wire.ask(**question, **go_on))
-            if not go_on:
-                return answers
-            if go_on == before:
-                break
+        return answers.add(wire.ask(**question))
     except AnswerMisshapen:
-        message = "The wiki's answer has not the shape that MediaWiki gives."
-    else:
-        message = "The wiki's answer comes to no end."
+        raise _malformed("The wiki's answer has not the shape that MediaWiki gives.", wire=wire) from None
+
+
+def _malformed(message: str, *, wire: Wire) -> SourceMalformed:
     hint = "Check that this is the address of a MediaWiki's api.php (version 1.32 or later)."
-    raise SourceMalformed(message, hint=hint, where=wire.address)
+    return SourceMalformed(message, hint=hint, where=wire.address)
 
 
 def _places(address: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,14 +91,14 @@ def web(demonstration: Demonstration) -> Iterator[TestClient]:
         yield web
 
 
+def headers_for(setup: Setup, role: str, *, subject: str = "someone", institution: str = "north") -> dict[str, str]:
+    """Give the headers of a request by this role."""
+    caller = Caller(role=role, subject=subject, institution=institution)
+    text = make_token(caller, key=setup.keys.secret("token"), origin=setup.home.origin, now=utc_now())
+    return {"Authorization": f"Bearer {text}"}
+
+
 @pytest.fixture(scope="session")
 def token(demonstration: Demonstration) -> Callable[..., dict[str, str]]:
-    """Give the headers of a request by this role."""
-
-    def headers(role: str, *, subject: str = "someone", institution: str = "north") -> dict[str, str]:
-        keys, home = demonstration.setup.keys, demonstration.setup.home
-        caller = Caller(role=role, subject=subject, institution=institution)
-        text = make_token(caller, key=keys.secret("token"), origin=home.origin, now=utc_now())
-        return {"Authorization": f"Bearer {text}"}
-
-    return headers
+    """Give the headers of a request by this role, on the demonstration."""
+    return functools.partial(headers_for, demonstration.setup)

@@ -135,7 +135,7 @@ def test_error_is_one_json_document_when_asked_for(command: Callable, folder: Pa
     ("source", "contact", "code", "status"),
     [
         ("https://wiki.invalid/w/api.php", "", "map.source.contact_missing", 2),
-        ("ftp://wiki.invalid/", "ops@hospital.example", "map.source.unsupported", 2),
+        ("ftp://wiki.invalid/", "ops@hospital.example", "map.source.unsupported", 1),
         ("http://127.0.0.1:1/w/api.php", "ops@hospital.example", "map.source.unreachable", 1),
         ("https://127.0.0.1:1/", "ops@hospital.example", "map.source.unreachable", 1),
     ],

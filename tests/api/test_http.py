@@ -179,6 +179,14 @@ def test_term_is_read_with_its_sentences(web: TestClient, token: Callable) -> No
     assert all(link["sentence"] for link in answer["links"])
 
 
+def test_recommendation_is_given_as_of_a_day(web: TestClient, token: Callable) -> None:
+    body = {"patient": "north-000001", "as_of": "2026-04-20"}
+    answer = web.post("/api/v1/recommendations", json=body, headers=token("clinician"))
+    assert (answer.status_code, answer.json()["as_of"]) == (200, "2026-04-20")
+    wrong = web.post("/api/v1/recommendations", json=body | {"as_of": "20 April"}, headers=token("clinician"))
+    assert (wrong.status_code, wrong.json()["where"]) == (422, "body.as_of")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_map_store_that_hangs_stops_curators_with_a_code_and_readers_not_at_all(
     demonstration: Any, token: Callable, method: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -59,6 +60,9 @@ class FakeSource:
         return Fetched(
             pages=tuple(page for page in pages if page.title not in self.failing), resolved=resolved, failed=failed
         )
+
+    def changed(self, since: datetime, *, requests: int) -> frozenset[str] | None:
+        return None
 
     def close(self) -> None:
         self.pages = {}
@@ -176,6 +180,11 @@ def test_source_names_itself_its_state_and_counts_its_requests(wiki: PageSource)
     before = wiki.requests
     wiki.fetch(["Stroke"])
     assert wiki.requests >= before
+
+
+def test_pages_that_nobody_touched_are_not_among_the_changed_ones(wiki: PageSource) -> None:
+    changed = wiki.changed(datetime.now(UTC), requests=3)
+    assert changed is None or not changed & set(WIKI)
 
 
 def test_hundreds_of_titles_at_once_are_answered(open_wiki: Opener) -> None:

@@ -19,7 +19,7 @@ from hive_queries.questions import questions
 from strokemap.progress import silent
 
 if TYPE_CHECKING:
-    from tests.servers.jvm import HiveServer
+    from tests.servers.hiveserver2 import HiveServer
 
 pytestmark = pytest.mark.server
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -36,7 +36,7 @@ from strokemap.errors import (
 )
 
 if TYPE_CHECKING:
-    from tests.servers.jvm import HiveServer
+    from tests.servers.hiveserver2 import HiveServer
 
 SECRET = "hunter2/@:"
 ON_EACH_SERVER = pytest.mark.parametrize("server", ["hive", "spark"], indirect=True)

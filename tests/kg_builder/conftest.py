@@ -78,20 +78,28 @@ def tiny_texts() -> tuple[PageText, ...]:
     )
 
 
+NAMESPACES = {"Template": 10, "Help": 12}
+
+
+def export_file(path: Path, pages: Mapping[str, str]) -> Path:
+    """Write a MediaWiki export of pages given as title and wikitext; give its path."""
+    rows = "".join(
+        f"<page><title>{escape(title)}</title><ns>{NAMESPACES.get(title.partition(':')[0], 0)}</ns>"
+        f"<revision><text>{escape(text)}</text></revision></page>\n"
+        for title, text in pages.items()
+    )
+    path.write_text(
+        f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11">\n{rows}</mediawiki>\n',
+        encoding="utf-8",
+    )
+    return path
+
+
 @pytest.fixture
 def write_export(tmp_path: Path) -> Callable[..., Path]:
-    """Write a MediaWiki export of pages given as title and wikitext; give its path."""
+    """Write an export into the test's folder; give its path."""
 
     def write(pages: Mapping[str, str], name: str = "wiki.xml") -> Path:
-        rows = "".join(
-            f"<page><title>{escape(title)}</title><ns>0</ns><revision><text>{escape(text)}</text></revision></page>\n"
-            for title, text in pages.items()
-        )
-        path = tmp_path / name
-        path.write_text(
-            f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11">\n{rows}</mediawiki>\n',
-            encoding="utf-8",
-        )
-        return path
+        return export_file(tmp_path / name, pages)
 
     return write

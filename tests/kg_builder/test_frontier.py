@@ -49,7 +49,7 @@ def test_new_frontier_has_nothing_to_resume(frontier: Frontier) -> None:
 
 
 def test_page_comes_back_equal_after_reopening(frontier: Frontier, tmp_path: Path) -> None:
-    assert frontier.keep_pages(FETCHED) == 1
+    frontier.keep_pages(FETCHED)
     again = Frontier.open(tmp_path / "crawl")
     assert again.started
     assert again.pages(["Stroke", "Away"]) == {"Stroke": STROKE}
@@ -62,7 +62,8 @@ def test_title_that_failed_is_left_to_be_asked_again(frontier: Frontier) -> None
 
 
 def test_page_that_comes_twice_counts_once(frontier: Frontier) -> None:
-    assert [frontier.keep_pages(FETCHED), frontier.keep_pages(FETCHED)] == [1, 0]
+    frontier.keep_pages(FETCHED)
+    frontier.keep_pages(FETCHED)
     assert frontier.pages_read == 1
 
 
@@ -99,7 +100,7 @@ def test_clearing_forgets_everything(frontier: Frontier) -> None:
     frontier.keep_pages(FETCHED)
     frontier.clear()
     assert not frontier.started
-    assert frontier.keep_pages(FETCHED) == 1
+    frontier.keep_pages(FETCHED)
 
 
 def test_frontier_of_another_format_is_made_anew(frontier: Frontier, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_operators_contact_is_needed(contact: str) -> None:
 def test_address_that_is_none_is_refused_without_its_secrets(address: str) -> None:
     with pytest.raises(SourceUnsupported) as caught:
         MediaWiki.open(address, contact=CONTACT)
-    assert caught.value.exit_status == 2
+    assert caught.value.exit_status == 1
     assert "secret" not in str(caught.value.document())
 
 

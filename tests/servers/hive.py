@@ -1,24 +1,18 @@
-"""A real Apache HiveServer2 for tests: its jars fetched once by Maven, Tez in local mode, warehouse in local files.
-
-By hand: python -m tests.servers.hive
-"""
+"""A real Apache HiveServer2 for tests: its jars fetched once by Maven, Tez in local mode, warehouse in local files."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from tests.servers.hiveserver2 import HiveServer
 from tests.servers.install import install_java
-from tests.servers.jvm import HiveServer, cache
+from tests.servers.process import cache
 
 VERSION, HADOOP, TEZ = "4.0.1", "3.3.6", "0.10.4"
 _DEPENDENCIES = (
@@ -138,19 +132,13 @@ def home() -> Path:
     return folder
 
 
-@contextlib.contextmanager
-def running_hive(folder: Path) -> Iterator[HiveServer]:
-    """Run a server in a new folder; nothing is left of it but the folder."""
+def hive_in(folder: Path) -> HiveServer:
+    """Give a server in a new folder, not started yet."""
     install_java()
     shutil.copytree(home() / "metastore_db", folder / "metastore_db")
     words = _java(home(), folder, "-Xmx1g", "org.apache.hive.service.server.HiveServer2")
     words += ["--hiveconf", "hive.server2.thrift.port={port}"]
-    server = HiveServer("HiveServer2", folder, words=words, environment={})
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
+    return HiveServer("HiveServer2", folder, words=words, environment={})
 
 
 def _fetch(folder: Path) -> None:
@@ -227,16 +215,3 @@ def _java(jars: Path, folder: Path, memory: str, main: str) -> list[str]:
         *(f"-Djava.io.tmpdir={folder}/tmp", f"-Dlog4j2.configurationFile={conf}/hive-log4j2.properties"),
         *("-cp", f"{conf}:{jars}/lib/*:{jars}/lib2/*", main),
     ]
-
-
-def main() -> None:
-    """Run a server until it is interrupted, and say where."""
-    with tempfile.TemporaryDirectory() as folder, running_hive(Path(folder) / "hive") as server:
-        sys.stdout.write(f"STROKEMAP_HISTORY_STORE={server.url()}\n")
-        sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
-
-
-if __name__ == "__main__":
-    main()

@@ -8,36 +8,44 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import pytest
+from typing import Self
 
 from tests.servers.install import MEDIAWIKI, install, version
+from tests.servers.process import ServerProcess, cache
 
 CODE = Path("/usr/share/mediawiki")
 SHIM = Path(__file__).with_name("shim.php")
-READY = 60
 WEEKS_UNUSED = 2
 
 
 class Wikis:
     """The wikis of one session. A server that can't be started fails the test with its log."""
 
-    def __init__(self, folder: Path, *, cache: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._cache = cache
-        self._served: dict[str, tuple[str, subprocess.Popen[bytes]]] = {}
+        self._cache = cache()
+        self._served: dict[str, MediaWiki] = {}
+        install(MEDIAWIKI)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._served.values():
+            server.kill()
 
     def serve(self, export: Path) -> str:
         """Serve a wiki with the pages of an export, and give the address of its api.php. Tests must not change it."""
+        return self.server(export).url
+
+    def server(self, export: Path) -> MediaWiki:
+        """Serve such a wiki, and give its server."""
         key = self._key(export)
         if key not in self._served:
             kept = self._cache / f"mediawiki-{key}"
@@ -45,17 +53,14 @@ class Wikis:
                 self._make(kept, export)
                 self._forget_old()
             os.utime(kept)
-            self._served[key] = self._start(Path(shutil.copytree(kept, self._folder / key)))
-        return self._served[key][0]
+            server = MediaWiki(Path(shutil.copytree(kept, self._folder / key)))
+            server.start()
+            self._served[key] = server
+        return self._served[key]
 
     def folder(self, export: Path) -> Path:
         """Give the folder of a served wiki: a number in its file ``lag`` makes it lag."""
         return self._folder / self._key(export)
-
-    def stop(self) -> None:
-        """End all servers with everything that they started."""
-        for _, process in self._served.values():
-            end_group(process)
 
     def _key(self, export: Path) -> str:
         parts = [
@@ -68,12 +73,11 @@ class Wikis:
 
     def _make(self, kept: Path, export: Path) -> None:
         """Make a wiki beside its place and rename it: what lies in the cache is whole."""
-        self._cache.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="making-", dir=self._cache))
         for name in ("data", "cache", "images"):
             (folder / name).mkdir()
         settings = folder / "LocalSettings.php"
-        self._maintain(
+        _maintain(
             *("install.php", "--dbtype", "sqlite", "--dbpath", str(folder / "data"), "--dbname", "wiki"),
             *("--confpath", str(folder), "--server", "http://127.0.0.1:1", "--scriptpath", "", "--lang", "en"),
             *("--pass", "only-for-tests-2026", "Test wiki", "Admin"),
@@ -82,8 +86,8 @@ class Wikis:
         with settings.open("a") as file:
             file.write(f"\n{SHIM.read_text()}".replace("<?php", ""))
         (folder / "unwanted").write_text("Main Page\n")
-        self._maintain("deleteBatch.php", str(folder / "unwanted"), log=folder / "log", settings=settings)
-        self._maintain("importDump.php", "--no-updates", "-q", str(export), log=folder / "log", settings=settings)
+        _maintain("deleteBatch.php", str(folder / "unwanted"), log=folder / "log", settings=settings)
+        _maintain("importDump.php", "--no-updates", "-q", str(export), log=folder / "log", settings=settings)
         with suppress(OSError):  # somebody else may have made the same meanwhile
             folder.rename(kept)
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,63 +98,43 @@ class Wikis:
             if time.time() - folder.stat().st_mtime > WEEKS_UNUSED * 7 * 86400:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _maintain(self, script: str, *arguments: str, log: Path, settings: Path | None = None) -> None:
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        if settings:
-            environment["MW_CONFIG_FILE"] = str(settings)
-        with log.open("ab") as out:
-            command = ["php", str(CODE / "maintenance" / script), *arguments]
-            quiet = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out}
-            done = subprocess.run(command, check=False, env=environment, **quiet)  # type: ignore[call-overload]
-        assert done.returncode == 0, f"{script} failed:\n{log.read_text(errors='replace')[-3000:]}"
 
-    def _start(self, folder: Path) -> tuple[str, subprocess.Popen[bytes]]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        environment = {"PATH": os.environ["PATH"], "MW_PORT": str(port)}
-        environment["MW_CONFIG_FILE"] = str(folder / "LocalSettings.php")
-        log = folder / "server.log"
-        with log.open("wb") as out:
-            # setpriv: where the tests are killed, the server goes with them.
-            command = ["setpriv", "--pdeathsig", "KILL"]
-            command += ["php", "-d", "zlib.output_compression=On", "-S", f"127.0.0.1:{port}", "-t", str(CODE)]
-            process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
-        address = f"http://127.0.0.1:{port}/api.php"
-        deadline = time.monotonic() + READY
-        while not _answers(f"{address}?action=query&meta=siteinfo&format=json"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                end_group(process)
-                pytest.fail(f"MediaWiki did not start:\n{log.read_text(errors='replace')[-3000:]}", pytrace=False)
-            time.sleep(0.05)  # waiting for another process, not for a clock
-        assert process.poll() is None, "another server had taken the port"
-        return address, process
+def _maintain(script: str, *arguments: str, log: Path, settings: Path | None = None, text: str = "") -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    if settings:
+        environment["MW_CONFIG_FILE"] = str(settings)
+    with log.open("ab") as out:
+        command = ["php", str(CODE / "maintenance" / script), *arguments]
+        done = subprocess.run(command, check=False, env=environment, input=text.encode(), stdout=out, stderr=out)
+    assert done.returncode == 0, f"{script} failed:\n{log.read_text(errors='replace')[-3000:]}"
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
+class MediaWiki(ServerProcess):
+    """PHP's own web server over one wiki."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__("MediaWiki", folder)
 
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=30) as response:
-            return b'"sitename"' in response.read()
-    except OSError:
+    @property
+    def url(self) -> str:
+        """Give the address of its api.php."""
+        return f"http://127.0.0.1:{self.port}/api.php"
+
+    def maintain(self, script: str, *arguments: str, text: str = "") -> None:
+        """Run one of MediaWiki's own maintenance scripts on this wiki: the ways to change it."""
+        _maintain(script, *arguments, log=self.folder / "log", settings=self.folder / "LocalSettings.php", text=text)
+
+    def words(self) -> list[str]:
+        return ["php", "-d", "zlib.output_compression=On", "-S", f"127.0.0.1:{self.port}", "-t", str(CODE)]
+
+    def environment(self) -> dict[str, str]:
+        configuration = str(self.folder / "LocalSettings.php")
+        return {"PATH": os.environ["PATH"], "MW_PORT": str(self.port), "MW_CONFIG_FILE": configuration}
+
+    def answers(self) -> bool:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(f"{self.url}?action=query&meta=siteinfo", timeout=30) as response,
+        ):
+            return b"sitename" in response.read()
         return False
-
-
-@pytest.fixture(scope="session")
-def wikis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wikis]:
-    """Real MediaWikis: ``wikis.serve(export)`` gives an address."""
-    install(MEDIAWIKI)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "strokemap-tests"
-    wikis = Wikis(tmp_path_factory.mktemp("wikis"), cache=cache)
-    yield wikis
-    wikis.stop()

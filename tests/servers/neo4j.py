@@ -1,20 +1,14 @@
 """A real Neo4j Community server for tests: fetched once by Maven, started on loopback, stopped without a trace.
 
-GPLv3 software, used as a process of its own and never shipped. By hand: python -m tests.servers.neo4j
+GPLv3 software, used as a process of its own and never shipped.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +16,11 @@ import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
 from tests.servers.install import install_java
+from tests.servers.process import ServerProcess, cache
 
 VERSION = "5.26.12"
 PASSWORD = "only/for:tests@home"  # with letters that an address must write as %2F and so on
 PASSWORD_IN_ADDRESS = "only%2Ffor%3Atests%40home"
-START_SECONDS = 120
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion><groupId>strokemap</groupId><artifactId>tests</artifactId><version>1</version>
 <packaging>pom</packaging>
@@ -49,14 +43,12 @@ _OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "j
 
 def jars() -> Path:
     """Give the folder of Neo4j's jars, fetching them the first time; it lies outside the repository."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "strokemap-tests"
-    folder = cache / f"neo4j-{VERSION}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "neo4j.lock", "w") as lock:
+    folder = cache() / f"neo4j-{VERSION}"
+    with open(cache() / "neo4j.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             install_java()
-            with tempfile.TemporaryDirectory(dir=cache) as work:
+            with tempfile.TemporaryDirectory(dir=cache()) as work:
                 Path(work, "pom.xml").write_text(_POM)
                 copy = ["dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"]
                 done = subprocess.run(["mvn", "-q", "-B", *copy], cwd=work, capture_output=True, text=True, check=False)
@@ -66,18 +58,14 @@ def jars() -> Path:
     return folder
 
 
-class Neo4jProcess:
-    """One server with its own folder, started, stopped, frozen and killed at will."""
+class Neo4jProcess(ServerProcess):
+    """A Neo4j with one user and one password."""
 
     def __init__(self, folder: Path, *, heap: str = "256m", pagecache: str = "64m", brief: bool = True) -> None:
-        self.home = folder
+        super().__init__("Neo4j", folder)
         self._brief = brief
         self._heap = heap
-        self._log = folder / "out.log"
-        self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        (folder / "conf").mkdir(parents=True)
+        (folder / "conf").mkdir()
         settings = _CONFIGURATION.format(port=self.port, pagecache=pagecache)
         (folder / "conf" / "neo4j.conf").write_text(settings)
         install_java()
@@ -101,44 +89,13 @@ class Neo4jProcess:
         """Give the address with one part of it otherwise."""
         return f"{scheme}://{user}:{password}@127.0.0.1:{self.port}{database and '/' + database}"
 
-    @property
-    def pid(self) -> int:
-        """Give the number of the server's process."""
-        assert self._process
-        return self._process.pid
-
-    def start(self) -> None:
-        """Start the server and wait until it answers; one that does not fails with its log."""
+    def words(self) -> list[str]:
         opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
         memory = ["-Xms256m", f"-Xmx{self._heap}", "-XX:+UseSerialGC"]
         if self._brief:  # starts sooner, and runs slower for it
             memory.append("-XX:TieredStopAtLevel=1")
-        folders = [f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}"]
-        words = ["java", *memory, *opened, "-cp", self._classes, "org.neo4j.server.CommunityEntryPoint", *folders]
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, process_group=0)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"Neo4j did not start.\n{self._log.read_text(errors='replace')[-6000:]}")
-            time.sleep(0.2)  # waiting for another process, not for a clock
-
-    def freeze(self) -> None:
-        """Stop the server's clock: it keeps its connections and says nothing."""
-        os.killpg(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        os.killpg(self.pid, signal.SIGCONT)
-
-    def kill(self) -> None:
-        """End the server at once, as a power cut would; what was durable stays."""
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        folders = [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
+        return ["java", *memory, *opened, "-cp", self._classes, "org.neo4j.server.CommunityEntryPoint", *folders]
 
     def ask(self, text: str, **parameters: object) -> list[list[Any]]:
         """Run Cypher as somebody who sits at Neo4j Browser would."""
@@ -159,39 +116,8 @@ class Neo4jProcess:
             notifications_min_severity="OFF",
         )
 
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            try:
-                self.ask("RETURN 1")
-                return True
-            except (DriverError, Neo4jError):
-                return False
-        return False
-
-
-@contextlib.contextmanager
-def running_neo4j(
-    folder: Path, *, heap: str = "256m", pagecache: str = "64m", brief: bool = True
-) -> Iterator[Neo4jProcess]:
-    """Run a server in a new folder; nothing is left of it but the folder."""
-    process = Neo4jProcess(folder, heap=heap, pagecache=pagecache, brief=brief)
-    try:
-        process.start()
-        yield process
-    finally:
-        process.kill()
-
-
-def main() -> None:
-    """Run a server until it is interrupted or ended, and say where."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory() as folder, running_neo4j(Path(folder) / "neo4j") as server:
-        sys.stdout.write(f"STROKEMAP_MAP_STORE={server.url}\n")
-        sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
-
-
-if __name__ == "__main__":
-    main()
+    def answers(self) -> bool:
+        try:
+            return self.ask("RETURN 1") == [[1]]
+        except (DriverError, Neo4jError):
+            return False

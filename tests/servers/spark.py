@@ -1,23 +1,18 @@
-"""A real Spark Thrift Server for tests: pyspark's wheel in an environment of its own, fetched once.
-
-By hand: python -m tests.servers.spark
-"""
+"""A real Spark Thrift Server for tests: pyspark's wheel in an environment of its own, fetched once."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from tests.servers.hiveserver2 import HiveServer
 from tests.servers.install import install_java
-from tests.servers.jvm import HiveServer, cache
+from tests.servers.process import cache
 
 VERSION = "4.3.0"
 _CONFIGURATION = """
@@ -51,9 +46,8 @@ def home() -> Path:
     return folder
 
 
-@contextlib.contextmanager
-def running_spark(folder: Path) -> Iterator[HiveServer]:
-    """Run a server in a new folder; nothing is left of it but the folder."""
+def spark_in(folder: Path) -> HiveServer:
+    """Give a server in a new folder, not started yet."""
     install_java()
     (folder / "tmp").mkdir(parents=True)
     (folder / "local").mkdir()
@@ -67,22 +61,4 @@ def running_spark(folder: Path) -> Iterator[HiveServer]:
         "SPARK_LOCAL_DIRS": str(folder / "local"),
         "PYSPARK_PYTHON": sys.executable,
     }
-    server = HiveServer("Spark Thrift Server", folder, words=[*words, "spark-internal"], environment=environment)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
-
-
-def main() -> None:
-    """Run a server until it is interrupted, and say where."""
-    with tempfile.TemporaryDirectory() as folder, running_spark(Path(folder) / "spark") as server:
-        sys.stdout.write(f"STROKEMAP_HISTORY_STORE={server.url()}\n")
-        sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
-
-
-if __name__ == "__main__":
-    main()
+    return HiveServer("Spark Thrift Server", folder, words=[*words, "spark-internal"], environment=environment)
