@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from hive_queries.dialect import tables
 from hive_queries.engines.base import Batch, BatchDigest, HistoryStore
 from hive_queries.extracts import open_extract
 from hive_queries.formats import find_format
 from hive_queries.pseudonyms import Pseudonyms, check_institution
 from hive_queries.quarantine import drop_bad_rows, keep_bad_rows, quarantined, writing_bad_rows
 from hive_queries.rows import BadRow, Reading, Taken
+from hive_queries.statement import tables
 from strokemap.errors import BatchMalformed, HomeUnwritable, InstitutionInvalid
 from strokemap.home import locked_file
 from strokemap.progress import Progress

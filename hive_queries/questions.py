@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from hive_queries.dialect import Statement, read_shipped
 from hive_queries.engines.base import Cell, HistoryStore, Parameter
 from hive_queries.quarantine import quarantined
+from hive_queries.statement import Statement, read_shipped
 from strokemap.errors import QuestionInvalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

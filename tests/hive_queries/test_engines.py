@@ -14,8 +14,9 @@ import pytest
 
 from hive_queries import HistoryStore, acquire, make_profiles, open_history_store
 from hive_queries.acquire import Acquired
-from hive_queries.dialect import read_shipped, read_statements
+from hive_queries.dialect import read_statements
 from hive_queries.questions import questions
+from hive_queries.statement import read_shipped
 from strokemap.progress import silent
 
 if TYPE_CHECKING:
