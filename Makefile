@@ -52,6 +52,8 @@ test: setup-dev check docs test-servers  ## everything
 
 soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.projection
+	$(BIN)/python -m benchmarks.map_stores
 
 clean:  ## remove what set-up and tests made here
 	rm -rf .venv .uv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

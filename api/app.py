@@ -21,6 +21,7 @@ from api.acquiring import Intake
 from api.curating import Bench
 from api.http import health, histories, ledger, map, recommendations, search, standards
 from api.http.depends import Doors
+from api.map_screens import router as map_screens
 from api.problems import RESPONSES, add_handlers, problem
 from api.screens import router as screens
 from api.screens import show_error
@@ -70,7 +71,7 @@ def make_app(service: Service, *, bench: Bench, intake: Intake) -> FastAPI:
     app.state.doors = Doors(service=service, bench=bench, intake=intake, metrics=registry)
     add_handlers(app, show=show_error)
     _add_measuring(app, registry)
-    for router in (*ROUTERS, screens):
+    for router in (*ROUTERS, screens, map_screens):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

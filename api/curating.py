@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.indexing import make_index
-from kg_builder import MapStore, Projection, open_map_store, publish_build, rollback_build
-from kg_builder.curate import decide, review_queue
+from kg_builder import MapStore, Projection, open_map_store, publish_build, published_projection, rollback_build
+from kg_builder.curate import decide, history, in_force, review_queue
 from kg_builder.model import Build, Decision, Digest, Term
+from kg_builder.review import Pair, find_duplicates, find_orphans
 from kg_builder.stores.base import BuildSummary, TermView
 from strokemap.errors import BuildUnknown, NothingPublished
 from strokemap.home import Home
@@ -66,15 +67,25 @@ class Bench:
         with self.store() as store:
             return decide(store, action=action, term=term, value=value, why=why, who=who, now=now)
 
-    def decisions(self) -> tuple[Decision, ...]:
-        """Give all decisions, oldest first."""
+    def decisions(self, title: str = "") -> tuple[Decision, ...]:
+        """Give all decisions, oldest first, or those about one term under any of its titles."""
         with self.store() as store:
-            return store.decisions()
+            decisions = store.decisions()
+        return history(decisions, title) if title else decisions
+
+    def orphans(self) -> tuple[str, ...]:
+        """Give the terms of the published map that nothing joins to a starting term."""
+        return find_orphans(published_projection(self.home))
+
+    def duplicates(self, *, limit: int) -> tuple[Pair, ...]:
+        """Give the terms of the published map that may be one and the same, without pairs that were both accepted."""
+        accepted = {decision.term for decision in in_force(self.decisions()) if decision.action == "accept"}
+        return find_duplicates(published_projection(self.home), settled=accepted, limit=limit)
 
     def queue(self, *, limit: int) -> tuple[Term, ...]:
         """Give the least certain terms of the published build."""
         with self.store() as store:
-            return review_queue(store.read(self.published()), store.decisions(), limit=limit)
+            return review_queue(store, self.published(), limit=limit)
 
     def publish(self, prefix: str, *, progress: Progress = silent) -> Projection:
         """Publish a build and make its text index."""

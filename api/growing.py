@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.curating import Bench
+from api.judging import model_in_force
 from kg_builder import Build, assemble, crawl, open_source
 from kg_builder.crawl import forget_changed
 from kg_builder.decisions import apply_decisions, curated_texts
@@ -54,7 +55,7 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
                 crawled = crawl(
                     topic,
                     source=source,
-                    judge=open_judge(topic),
+                    judge=open_judge(topic, model=model_in_force(bench.home)),
                     frontier=frontier,
                     decisions=decisions,
                     max_pages=asked.max_pages,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from functools import partial
 
@@ -27,7 +26,7 @@ def make_index(home: Home, *, progress: Progress, anew: bool = False) -> TextInd
         edited = "" if anew else home.current("index") or ""
         index = build_index(library=library, projection=projection, folder=home.index, progress=progress, edited=edited)
         home.point("index", index.digest)
-        _remove_old(home, used={index.digest, base_of(index.folder)})
+        home.sweep(home.index, keep={index.digest, base_of(index.folder), *_newest(home)})
     return index
 
 
@@ -50,7 +49,6 @@ def correct_article(home: Home, id: str, *, field: str, value: str, progress: Pr
     return article
 
 
-def _remove_old(home: Home, *, used: set[str]) -> None:
-    unused = [folder for folder in home.index.iterdir() if folder.name not in used]
-    for folder in sorted(unused, key=lambda folder: folder.stat().st_mtime_ns)[:-KEPT]:
-        shutil.rmtree(folder, ignore_errors=True)
+def _newest(home: Home) -> list[str]:
+    made = sorted(home.index.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    return [folder.name for folder in made[-KEPT:]]

@@ -1,11 +1,8 @@
-"""The screens: server-rendered pages for clinicians, patients and curators; they work without any script."""
+"""The screens of clinicians and patients, rendered here, without scripts; map_screens.py has the curators'."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -17,13 +14,11 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
 
 from api.access import ALLOWED, Caller, check_action
-from api.http.depends import BenchDep, ServiceDep, get_doors
+from api.http.depends import ServiceDep, get_doors
 from api.indexing import correct_article, described_articles
-from api.schemas import parse_day, term_out
+from api.schemas import parse_day
 from api.search_schemas import ResultOut, article_out
 from api.tokens import read_token
-from kg_builder.curate import ACTIONS
-from kg_builder.projection import TermId
 from search import Query
 from search.article import KINDS, STAGES, is_overdue
 from search.lines import CORRECTABLE
@@ -31,7 +26,6 @@ from search.query import Filters
 from strokemap.errors import AccessDenied, StrokemapError, TokenInvalid
 
 COOKIE = "strokemap_session"
-_NEIGHBOURS_DRAWN = 18
 router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 templates.env.autoescape = True
@@ -54,16 +48,6 @@ class SearchForm(BaseModel):
     stage: str = ""
     offset: int = Field(default=0, ge=0)
     index: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a neighbour stands in the picture of a term, in SVG units."""
-
-    title: str
-    x: float
-    y: float
-    anchor: str
 
 
 def get_visitor(request: Request, service: ServiceDep) -> Caller | None:
@@ -267,68 +251,6 @@ def library_page(request: Request, service: ServiceDep, visitor: Visitor) -> Res
     today = service.now().date()
     overdue = [article for article in described_articles(service.home) if is_overdue(article, today=today)]
     return page(request, "library.html", visitor, {"articles": sorted(overdue, key=lambda article: article.review_by)})
-
-
-@router.get("/map")
-def map_page(request: Request, service: ServiceDep, bench: BenchDep, visitor: Visitor, term: str = "") -> Response:
-    """Show a term with its neighbours, what it rests on, the queue and the builds."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
-    check_action(visitor, "read map")
-    projection = service.reader.current().projection
-    titles = sorted(projection.titles, key=str.casefold)
-    busiest = max(range(len(projection)), key=lambda number: len(projection.neighbours(TermId(number))[0]))
-    title = term or projection.titles[busiest]
-    values: dict[str, object] = {
-        "titles": titles,
-        "title": title,
-        "builds": bench.builds(),
-        "queue": bench.queue(limit=8),
-        "actions_known": [action for action in ACTIONS if action != "undo"],
-        "decisions": bench.decisions()[-8:][::-1],
-    }
-    try:
-        view = term_out(bench.term(title))
-    except StrokemapError as error:
-        return page(request, "map.html", visitor, values | {"error": error}, status=error.http_status)
-    closest = Counter(step.target if step.source == title else step.source for step in view.links)
-    spots = place_around(tuple(name for name, _ in closest.most_common(_NEIGHBOURS_DRAWN)))
-    return page(request, "map.html", visitor, values | {"view": view, "spots": spots})
-
-
-@router.post("/map/decisions", dependencies=[SameSite])
-def decide(
-    request: Request,
-    service: ServiceDep,
-    bench: BenchDep,
-    visitor: Visitor,
-    action: Annotated[str, Form()],
-    term: Annotated[str, Form()],
-    why: Annotated[str, Form()] = "",
-    value: Annotated[str, Form()] = "",
-) -> Response:
-    """Record a curator's decision and go back to the term."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
-    check_action(visitor, "decide")
-    try:
-        bench.decide(
-            action=action, term=term, value=value.strip(), why=why.strip(), who=visitor.subject, now=service.now()
-        )
-    except StrokemapError as error:
-        return page(request, "error.html", visitor, {"error": error}, status=error.http_status)
-    return RedirectResponse(f"/map?term={quote(term)}", status_code=303)
-
-
-def place_around(titles: tuple[str, ...]) -> tuple[Spot, ...]:
-    """Place neighbours on an ellipse around the middle of an 800 × 460 picture, the first at the top."""
-    spots = []
-    for number, title in enumerate(titles):
-        angle = 2 * math.pi * number / len(titles) - math.pi / 2
-        x, y = 400 + 225 * math.cos(angle), 230 + 190 * math.sin(angle)
-        anchor = "middle" if abs(x - 400) < 40 else "start" if x > 400 else "end"
-        spots.append(Spot(title=title, x=round(x, 1), y=round(y, 1), anchor=anchor))
-    return tuple(spots)
 
 
 def _recommendations(

@@ -1,9 +1,11 @@
 """How often the linker names the right terms: precision and recall on the labelled queries of benchmarks/linking.
 
-    python -m benchmarks.link_queries QUERIES.tsv --home HOME        the published map and index of a home
-    python -m benchmarks.link_queries ambiguous.tsv --map MAP.json   a made-up map; no texts, no spelling
+    python -m benchmarks.link_queries --demonstration HOME --medical HOME [--evidence]
 
-Prints precision, recall and every query that is not as labelled; ``--json`` prints one document.
+The first home is what ``strokemap demo --once`` makes. In the second, topic-eval.toml is published from the medical
+extract, the health articles are imported, and both are indexed (docs/data.md). The third set has a made-up map, no
+texts and so no spelling. Prints precision, recall and every query that is not as labelled; ``--evidence`` writes
+docs/evidence/linking.json.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.soak import Measured, write
 from kg_builder.model import Build, Digest, Evidence, Link, Made, Site, Term
 from kg_builder.projection import Projection, make_projection, published_projection
 from search.index import TextIndex
@@ -26,6 +29,7 @@ from search.spelling import correct
 from strokemap.home import open_home
 from strokemap.topic import Topic
 
+COMMAND = "python -m benchmarks.link_queries --demonstration HOME --medical HOME --evidence"
 FOLDER = Path(__file__).parent / "linking"
 
 
@@ -92,28 +96,32 @@ def made_up_map(path: Path, *, folder: Path) -> Projection:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("queries", type=Path)
-    parser.add_argument("--home", type=Path)
-    parser.add_argument("--map", type=Path)
-    parser.add_argument("--json", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demonstration", type=Path, required=True)
+    parser.add_argument("--medical", type=Path, required=True)
+    parser.add_argument("--evidence", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        index = None
-        if asked.home:
-            home = open_home(asked.home)
-            projection, index = published_projection(home), published_index(home)
-        else:
-            projection = made_up_map(asked.map, folder=Path(folder))
-        labels = read_labels(asked.queries)
-        found = measure(labels, projection=projection, index=index)
-    named = {"queries": len(labels), "precision": found.precision, "recall": found.recall, "faults": len(found.faults)}
-    if asked.json:
-        print(json.dumps(named))
-        return
-    print("  ".join(f"{name} {value:.3g}" for name, value in named.items()))
-    for query, (expected, terms) in found.faults.items():
-        print(f"  {query!r}: {', '.join(expected) or '–'}; found {', '.join(terms) or '–'}")
+    measured: Measured = {}
+    for name, home in (("demonstration", asked.demonstration), ("medical", asked.medical), ("ambiguous", None)):
+        labels = read_labels(FOLDER / f"{name}.tsv")
+        with tempfile.TemporaryDirectory() as folder:
+            if home is None:
+                projection, index = made_up_map(FOLDER / "ambiguous-map.json", folder=Path(folder)), None
+            else:
+                opened = open_home(home)
+                projection, index = published_projection(opened), published_index(opened)
+            found = measure(labels, projection=projection, index=index)
+        measured[name] = {
+            "queries": len(labels),
+            "precision": found.precision,
+            "recall": found.recall,
+            "faults": {query: {"expected": pair[0], "found": pair[1]} for query, pair in found.faults.items()},
+        }
+        print(f"{name}: {len(labels)} queries, precision {found.precision:.3f}, recall {found.recall:.3f}")
+        for query, (expected, terms) in found.faults.items():
+            print(f"  {query!r}: {', '.join(expected) or '–'}; found {', '.join(terms) or '–'}")
+    if asked.evidence:
+        write("linking", measured, command=COMMAND)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m benchmarks.map_stores [--terms 100000] [--links 1500000] [--heap 512m]
 
 Starts a Neo4j of its own (tests/servers) and uses a SQLite file of its own, both in a temporary folder. Each store is
-measured in a process of its own. Prints one JSON document; a line of evidence is that document with commit and machine.
+measured in a process of its own. Writes docs/evidence/map_stores.json.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kg_builder.build import digest_build
+from benchmarks.soak import write
+from kg_builder.digest import digest_build
 from kg_builder.model import Build, Digest, Evidence, Link, Made, Term
 from kg_builder.stores import open_map_store
 from strokemap.progress import silent
@@ -69,7 +69,7 @@ def measure(url: str, *, terms: int, links: int) -> dict[str, object]:
     """Write, read back, look terms up, publish."""
     build = made_up(terms=terms, links=links)
     rows = terms + links
-    before = _memory()
+    before = memory()
     store = open_map_store(url)
     write, _ = _timed(lambda: store.write(build, texts=(), progress=silent))
     read, found = _timed(lambda: store.read(build.digest))
@@ -92,7 +92,7 @@ def measure(url: str, *, terms: int, links: int) -> dict[str, object]:
         "term_p99_ms": round(lookups[LOOKUPS * 99 // 100] * 1000, 1),
         "publish_ms": round(publish * 1000, 1),
         "client_rss_mb_before": before,
-        "client_rss_mb_peak": _memory(),
+        "client_rss_mb_peak": memory(),
     }
 
 
@@ -102,8 +102,10 @@ def _timed(call: Callable[[], object]) -> tuple[float, object]:
     return time.monotonic() - started, result
 
 
-def _memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def memory(kind: str = "VmHWM") -> int:
+    """Give the greatest memory of this process so far in MB, or with ``VmRSS`` what it has now."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(kind)) // 1024
 
 
 def _in_a_process(url: str, *, terms: int, links: int) -> dict[str, object]:
@@ -133,7 +135,7 @@ def main() -> None:
             neo4j = _in_a_process(server.url, **sizes)
             neo4j["server_rss_mb_peak"] = server.memory_mb
             neo4j["server"] = f"Neo4j Community {VERSION}, heap {given.heap}"
-    print(json.dumps({**sizes, "sqlite": embedded, "neo4j": neo4j}, indent=1))
+    write("map_stores", {**sizes, "sqlite": embedded, "neo4j": neo4j}, command="python -m benchmarks.map_stores")
 
 
 if __name__ == "__main__":

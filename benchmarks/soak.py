@@ -22,6 +22,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import acquisition
+
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
 KILLS = 100
@@ -33,10 +35,10 @@ Measured = dict[str, object]
 class Home:
     """A home in a temporary folder, and the command line upon it."""
 
-    def __init__(self, folder: Path, name: str = "home") -> None:
+    def __init__(self, folder: Path, name: str = "home", *, contact: str = "") -> None:
         self._words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / name)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("STROKEMAP_")}
-        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys")}
+        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys"), "STROKEMAP_CONTACT": contact}
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         words = [*self._words, *map(str, arguments), "--json"]
@@ -57,13 +59,13 @@ class Home:
         return {"seconds": seconds, "greatest_rss_mb_so_far": memory, "answer": json.loads(out)}
 
 
-def write(subject: str, measured: Measured) -> None:
+def write(subject: str, measured: Measured, *, command: str = COMMAND) -> None:
     """Keep a result as evidence."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     record = {
-        "command": COMMAND,
+        "command": command,
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
@@ -124,18 +126,16 @@ def measure_histories(home: Home, data: Path) -> None:
     write("histories", measured)
 
 
-def measure_retrieval(home: Home, data: Path) -> None:
-    """Import the articles, and evaluate on each collection without and with expansion."""
-    articles = data / "articles" / "health-articles.jsonl.gz"
-    measured: Measured = {"articles": home.run("articles", "import", articles)}
-    benches = {"nfcorpus": "-dev", "lay-dev": "", "cran": ""}
-    for name, part in benches.items():
-        folder = data / "retrieval" / name
-        corpus = articles if name == "lay-dev" else folder / "corpus.jsonl.gz"
-        queries, qrels = folder / f"queries{part}.jsonl.gz", folder / f"qrels{part}.tsv.gz"
-        bench = ("--corpus", corpus, "--queries", queries, "--qrels", qrels)
-        measured[name] = home.run("evaluate", "retrieval", *bench)
-    write("retrieval", measured)
+def measure_acquisition(folder: Path, data: Path) -> None:
+    """Shake acquisition: 200 kills, full disks; and how fast it is beside a bare copy of the files."""
+    (folder / "fast").mkdir()
+    extract = acquisition.make_extracts(folder / "disk-extracts", seed=0)[0]
+    measured: Measured = {
+        "kills": acquisition.measure_kills(folder / "shaken", kills=200, rounds=40),
+        "full disk": acquisition.measure_full_disk(folder / "disks", extract=extract),
+        "throughput": acquisition.measure_throughput(folder / "fast", data=data / "patients"),
+    }
+    write("acquisition", measured)
 
 
 def main() -> None:
@@ -143,14 +143,18 @@ def main() -> None:
     data = Path(os.environ.get("STROKEMAP_TEST_DATA") or "nowhere")
     if not data.is_dir():
         raise SystemExit("Name the folder of the data in STROKEMAP_TEST_DATA (docs/data.md).")
+    # It stands upon this file, and can be run alone.
+    from benchmarks.retrieval import measure_retrieval
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = Home(folder)
         steps: list[Callable[[], None]] = [
             lambda: measure_map(home, data),
-            lambda: measure_retrieval(home, data),
+            lambda: measure_retrieval(data),
             lambda: measure_histories(home, data),
             lambda: measure_kills(folder, data),
+            lambda: measure_acquisition(folder, data),
         ]
         for step in steps:
             step()

@@ -72,11 +72,12 @@ def _links(pages: Sequence[Page]) -> tuple[Link, ...]:
 def publish_build(store: MapStore, digest: Digest, *, home: Home, progress: Progress) -> Projection:
     """Make a build the one that everybody reads: its projection first, then the store, then the pointer.
 
-    A crash in between leaves the old build readable; publishing again finishes. Errors: BuildUnknown.
+    A crash in between leaves the old build readable; publishing again finishes. Projections of builds that the store
+    does not keep any more are removed. Errors: BuildUnknown.
     """
     projection = _project(store, digest, home=home, progress=progress)
     store.publish(digest)
-    home.point("map", digest)
+    _point(store, digest, home=home)
     return projection
 
 
@@ -84,7 +85,7 @@ def rollback_build(store: MapStore, topic: str, *, home: Home, progress: Progres
     """Go back to the build published before. Errors: BuildUnknown where there is none."""
     digest = store.rollback(topic)
     projection = _project(store, digest, home=home, progress=progress)
-    home.point("map", digest)
+    _point(store, digest, home=home)
     return projection
 
 
@@ -92,3 +93,9 @@ def _project(store: MapStore, digest: Digest, *, home: Home, progress: Progress)
     build, texts = store.read(digest), store.texts(digest)
     with home.lock("projections"):
         return make_projection(build, texts=texts, folder=home.projections / digest, progress=progress)
+
+
+def _point(store: MapStore, digest: Digest, *, home: Home) -> None:
+    home.point("map", digest)
+    with home.lock("projections"):
+        home.sweep(home.projections, keep={digest, *(build.digest for build in store.builds())})

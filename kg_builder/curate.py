@@ -4,6 +4,7 @@
     merge TERM OTHER      OTHER becomes part of TERM      rename TERM NAME       the old title stays a name
     alias TERM NAME       one more other name             code TERM SYSTEM:CODE  one more code
     link TERM OTHER       linked, for the reason given    unlink TERM OTHER      the link is cut
+    split TERM NAME       NAME is a term of its own: what was merged comes apart, another name takes its sentences along
     undo NUMBER           takes a decision back
 
 Decisions lie apart from builds and name terms by their page's own title, so each can be undone whatever came after it.
@@ -18,17 +19,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from kg_builder.decisions import apply_decisions, curated_texts, in_force, read_plan
-from kg_builder.model import Build, Decision, Term
+from kg_builder.decisions import apply_decisions, curated_texts, history, in_force, read_plan
+from kg_builder.model import Decision, Digest, Term
 from kg_builder.stores.base import MapStore, TermView
 from strokemap.errors import DecisionInvalid, MapTermUnknown
 from strokemap.text import name_key
 
-__all__ = ["ACTIONS", "apply_decisions", "curated_texts", "decide", "in_force", "review_queue"]
+__all__ = ["ACTIONS", "apply_decisions", "curated_texts", "decide", "history", "in_force", "review_queue"]
 
-ACTIONS = ("accept", "reject", "merge", "rename", "alias", "code", "link", "unlink", "undo")
+ACTIONS = ("accept", "reject", "merge", "split", "rename", "alias", "code", "link", "unlink", "undo")
 _WITHOUT_VALUE = ("accept", "reject")
-_OPPOSITES = {"accept": "reject", "reject": "accept", "link": "unlink", "unlink": "link"}
+_OPPOSITES = {"accept": "reject", "link": "unlink", "merge": "split"}
+_OPPOSITES |= {value: key for key, value in _OPPOSITES.items()}
 _WITH_OTHER_TERM = ("merge", "link", "unlink")
 _CODE = re.compile(r"[a-z0-9_-]+:\S.*")
 
@@ -36,8 +38,8 @@ _CODE = re.compile(r"[a-z0-9_-]+:\S.*")
 def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str, why: str, now: datetime) -> Decision:
     """Append a decision, durable on return; it acts on every build made later.
 
-    For ``undo``, ``value`` is the number and ``term`` is not looked at. Errors: DecisionInvalid for an unknown action
-    or term, and for what contradicts the map or a decision in force.
+    For ``undo``, ``value`` is the number and ``term`` is not looked at. To split what was merged is to undo the merge.
+    Errors: DecisionInvalid for an unknown action or term, and for what contradicts the map or a decision in force.
     """
     if action not in ACTIONS:
         raise _invalid(f"There is no action “{action}”.", hint=f"Give one of: {', '.join(ACTIONS)}.", where="action")
@@ -51,18 +53,20 @@ def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str
         wanted = "takes no value" if draft.value else "needs a value"
         raise _invalid(f"The action “{action}” {wanted}.", hint="See docs/map.md.", where="value")
     past = store.decisions()
-    checked = _check_undo(draft, past) if action == "undo" else _Bench(store, in_force(past)).check(draft)
+    if draft.action == "split":
+        draft = _take_apart(draft, past)
+    checked = _check_undo(draft, past) if draft.action == "undo" else _Bench(store, in_force(past)).check(draft)
     return store.decide(checked)
 
 
-def review_queue(build: Build, decisions: Sequence[Decision], *, limit: int) -> tuple[Term, ...]:
+def review_queue(store: MapStore, digest: Digest, *, limit: int) -> tuple[Term, ...]:
     """Give the least certain terms first; starting terms and terms that a curator has decided on are left out.
 
     All terms were accepted, so the least relevant is the least certain; ties go by title.
     """
-    settled = read_plan(decisions).settled
-    undecided = (term for term in build.terms if term.path_length and term.title not in settled)
-    return tuple(sorted(undecided, key=lambda term: (term.relevance, term.title))[: max(limit, 0)])
+    settled = read_plan(store.decisions()).settled
+    found = store.least_certain(digest, limit=limit + len(settled))
+    return tuple(term for term in found if term.title not in settled)[:limit]
 
 
 class _Bench:
@@ -92,6 +96,8 @@ class _Bench:
                 raise _invalid("A starting term can't be rejected.", hint=hint, where="term")
             case "merge" | "link" | "unlink":
                 self._check_other(draft, view)
+            case "split":
+                self._check_split(draft, view)
             case "rename" | "alias":
                 self._check_name(draft, view)
             case "code" if not _CODE.fullmatch(draft.value):
@@ -137,6 +143,15 @@ class _Bench:
             state = "linked already" if linked else "not linked"
             raise _invalid(f"“{draft.term}” and “{draft.value}” are {state}.", hint="Nothing to do.", where="value")
 
+    def _check_split(self, draft: Decision, view: TermView) -> None:
+        names = view.term.other_names
+        if draft.value not in names:
+            hint = f"It has: {', '.join(names[:5])}." if names else "It has none."
+            raise _invalid(f"“{draft.term}” has no other name “{draft.value}”.", hint=hint, where="value")
+        for item in self._standing:
+            if item.action in ("rename", "alias") and draft.value in (item.term, item.value):
+                raise _contradiction(f"gave it the name “{draft.value}”", item)
+
     def _check_name(self, draft: Decision, view: TermView) -> None:
         if not name_key(draft.value):
             raise _invalid("A name needs a letter or a digit.", hint="Give another name.", where="value")
@@ -144,6 +159,15 @@ class _Bench:
             raise _invalid(f"The term has the name “{draft.value}” already.", hint="Nothing to do.", where="value")
         if draft.action == "rename" and (draft.value in self._own_titles or self._find(draft.value)):
             raise _invalid(f"Another term is called “{draft.value}”.", hint="Merge the two instead.", where="value")
+
+
+def _take_apart(draft: Decision, past: Sequence[Decision]) -> Decision:
+    """Turn the split of what was merged into the undoing of the merge."""
+    standing, plan = in_force(past), read_plan(past)
+    for item in standing:
+        if item.action == "merge" and item.value == draft.value and plan.final(item.value) == plan.final(draft.term):
+            return replace(draft, action="undo", value=str(item.number))
+    return draft
 
 
 def _check_undo(draft: Decision, past: Sequence[Decision]) -> Decision:

@@ -10,6 +10,7 @@ from itertools import chain, product
 
 from kg_builder.digest import digest_build
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, PageText, Term
+from strokemap.text import name_key
 
 CURATED = "Curator's decision"
 """The section named as evidence of a link that a curator added; the sentence is the reason given."""
@@ -29,6 +30,7 @@ class Plan:
     merged: dict[str, str] = field(default_factory=dict)
     """The title merged away → the title it became part of."""
     renamed: dict[str, str] = field(default_factory=dict)
+    split: list[Decision] = field(default_factory=list)
     names: list[tuple[str, str]] = field(default_factory=list)
     codes: list[tuple[str, str]] = field(default_factory=list)
     links: list[Decision] = field(default_factory=list)
@@ -58,6 +60,8 @@ def read_plan(decisions: Sequence[Decision]) -> Plan:
                 plan.rejected |= plan.all_titles(term)
             case "merge" if plan.final(value) != plan.final(term):
                 plan.merged[value] = term
+            case "split":
+                plan.split.append(decision)
             case "rename":
                 plan.renamed[term] = value
             case "alias":
@@ -73,6 +77,17 @@ def read_plan(decisions: Sequence[Decision]) -> Plan:
     return plan
 
 
+def history(decisions: Sequence[Decision], title: str) -> tuple[Decision, ...]:
+    """Give what was ever decided about a term under any of its titles, undone or not, and the undoing."""
+    titles = read_plan(decisions).all_titles(title)
+    about = {item.number for item in decisions if {item.term, item.value} & titles}
+    return tuple(
+        item
+        for item in decisions
+        if item.number in about or (item.action == "undo" and item.value.isdigit() and int(item.value) in about)
+    )
+
+
 def apply_decisions(build: Build, decisions: Sequence[Decision]) -> Build:
     """Give the build as the decisions in force want it, with its own digest; undone ones leave no trace.
 
@@ -81,6 +96,8 @@ def apply_decisions(build: Build, decisions: Sequence[Decision]) -> Build:
     evidence, except for what the merged pages say of each other.
     """
     plan = read_plan(decisions)
+    for decision in plan.split:
+        build = _split(build, decision, plan)
     terms = _apply_to_terms(build.terms, plan)
     links = _apply_to_links(build.links, plan, {term.title for term in terms})
     return replace(build, terms=terms, links=links, digest=digest_build(build.topic, terms, links))
@@ -102,6 +119,42 @@ def curated_texts(texts: Iterable[PageText], decisions: Sequence[Decision]) -> I
     for title, pages in sorted(held.items()):
         pages.sort(key=lambda page: (page.title in plan.merged, page.title))
         yield PageText(title=title, sections=tuple(chain.from_iterable(page.sections for page in pages)))
+
+
+def _split(build: Build, decision: Decision, plan: Plan) -> Build:
+    """Make one of a term's other names a term of its own; the sentences that say this name go with it.
+
+    Nothing happens where the name is a page's title or no term that the decision means has it.
+    """
+    name = decision.value
+    titles = plan.all_titles(decision.term) - plan.rejected
+    whole = next((one for one in build.terms if one.title in titles and name in one.other_names), None)
+    if whole is None or any(term.title == name for term in build.terms):
+        return build
+    part = replace(
+        whole,
+        title=name,
+        other_names=(),
+        path_length=min(whole.path_length + 1, build.topic.path_length),
+        reasons=(f"split from “{whole.title}”: {decision.why}",),
+        codes=(),
+    )
+    rest = replace(whole, other_names=tuple(other for other in whole.other_names if other != name))
+    said, links = f" {name_key(name)} ", []
+    moved: dict[str, list[Evidence]] = defaultdict(list)
+    moved[whole.title] = [Evidence(source=whole.title, target=name, section=CURATED, sentence=decision.why)]
+    for link in build.links:
+        stays: list[Evidence] = []
+        for one in link.evidence:
+            goes = one.target == whole.title and said in f" {name_key(one.sentence)} "
+            (moved[one.source] if goes else stays).append(replace(one, target=name) if goes else one)
+        if stays:
+            links.append(replace(link, evidence=tuple(stays)))
+    for source, evidence in moved.items():
+        a, b = sorted((source, name))
+        links.append(Link(a=a, b=b, evidence=tuple(sorted(evidence))))
+    terms = sorted([part, rest, *(one for one in build.terms if one is not whole)], key=lambda term: term.title)
+    return replace(build, terms=tuple(terms), links=tuple(sorted(links, key=lambda link: (link.a, link.b))))
 
 
 def _apply_to_terms(terms: Sequence[Term], plan: Plan) -> tuple[Term, ...]:

@@ -122,13 +122,13 @@ def evaluate_map(
 
     def played(rule: Callable[[str], bool]) -> Measured:
         followed = _follow(graph, rule=rule, path_length=build.topic.path_length)
-        return _score(followed, accepted=len(followed), scored=scored)
+        return score(followed, accepted=len(followed), scored=scored)
 
     return MapEvaluation(
         column=labels.column,
         scored=len(scored),
         terms=len(build.terms),
-        build=_score(
+        build=score(
             {*chosen, *(name for names in chosen.values() for name in names)}, accepted=len(chosen), scored=scored
         ),
         ceiling=played(lambda title: scored.get(title, False)),
@@ -216,7 +216,8 @@ def _follow(graph: _Graph, *, rule: Callable[[str], bool], path_length: int) -> 
     return accepted
 
 
-def _score(chosen: Iterable[str], *, accepted: int, scored: Mapping[str, bool]) -> Measured:
+def score(chosen: Iterable[str], *, accepted: int, scored: Mapping[str, bool]) -> Measured:
+    """Score the chosen titles; ``accepted`` is how many terms they stand for, labelled or not."""
     found = set(chosen)
     right = sum(belongs and title in found for title, belongs in scored.items())
     wrong = sum(not belongs and title in found for title, belongs in scored.items())

@@ -182,6 +182,10 @@ class Projection:
         """Give the linked terms in ascending order and the links' weights; evidence.py has the formula."""
         return self._links.row(term)
 
+    def links(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Give all terms' neighbours in one run: those of term i lie at ``offsets[i]:offsets[i + 1]``."""
+        return np.asarray(self._links.offsets), self._links.terms
+
     def vector(self, term: TermId) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Give the truncated PageRank vector that starts at this term, largest entry first, itself included."""
         return self._vectors.row(term)

@@ -1,4 +1,4 @@
-"""A build as RDF: terms as SKOS concepts, evidence as statements, the making and the decisions as PROV activities.
+"""A build as RDF and back: terms as SKOS concepts, evidence as statements, making and decisions as PROV activities.
 
 All names lie under BASE, in a domain that is reserved and nobody's: they are names, not addresses.
 
@@ -10,24 +10,32 @@ All names lie under BASE, in a domain that is reserved and nobody's: they are na
     decision/<number>         sm:Decision, prov:Activity: action, term, value, who, when, why
     ns#                       (sm:) what SKOS and PROV have no word for
 
-Titles are percent-encoded UTF-8. ``shapes.ttl`` says in SHACL what holds of every export.
+Titles are percent-encoded UTF-8. ``shapes.ttl`` says in SHACL what holds of every export. Read back, it is the build
+that it was made from, field by field; pages' texts are not in it, and the order of a topic's starting terms is lost.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from rdflib import DCTERMS, PROV, RDF, RDFS, SKOS, Graph, Literal, Namespace, URIRef
+from rdflib.exceptions import ParserError
 from rdflib.term import Node
 
 from kg_builder.decisions import in_force
-from kg_builder.model import Build, Decision, Evidence, Link, Term
+from kg_builder.digest import digest_build
+from kg_builder.model import Build, Decision, Digest, Evidence, Link, Made, Site, Term
 from strokemap import __version__
+from strokemap.errors import ImportMalformed, InputMissing
+from strokemap.topic import Topic
 
 BASE = "https://strokemap.invalid/"
 SM = Namespace(f"{BASE}ns#")
@@ -38,6 +46,7 @@ _PUBLISHED = {
     "icd10cm": "http://purl.bioontology.org/ontology/ICD10CM/",
 }
 _CHUNK = 20_000
+_SUFFIXES = {".ttl": "turtle", ".nt": "nt"}
 
 Triple = tuple[URIRef, URIRef, Node]
 
@@ -107,12 +116,18 @@ def _build(build: Build, scheme: URIRef, decisions: Sequence[Decision]) -> Itera
     yield making, PROV.used, source
     yield making, PROV.wasAssociatedWith, software
     yield making, PROV.endedAtTime, Literal(build.made.at)
+    yield making, SM.judge, Literal(build.made.judge)
     yield making, SM.pages, Literal(build.made.pages)
+    yield making, SM.requests, Literal(build.made.requests)
+    yield making, SM.unread, Literal(build.made.unread)
+    yield from _each(making, SM.failed, *map(Literal, build.made.failed))
     yield from _each(making, PROV.wasInformedBy, *(name("decision", str(item.number)) for item in decisions))
     yield source, RDF.type, PROV.Entity
     yield source, DCTERMS.source, Literal(build.made.source)
+    for predicate, text in ((SM.siteName, build.made.site.name), (SM.siteAddress, build.made.site.address)):
+        yield from _each(source, predicate, *([Literal(text)] if text else []))
     yield software, RDF.type, PROV.SoftwareAgent
-    yield software, RDFS.label, Literal(f"Strokemap {__version__}, judge {build.made.judge}")
+    yield software, RDFS.label, Literal(f"Strokemap {__version__}")
 
 
 def _decision(decision: Decision) -> Iterator[Triple]:
@@ -145,7 +160,9 @@ def _term(term: Term, scheme: URIRef) -> Iterator[Triple]:
             yield node, SKOS.exactMatch, URIRef(_PUBLISHED[system] + quote(code, safe=""))
     yield node, SM.pathLength, Literal(term.path_length)
     yield node, SM.relevance, Literal(Decimal(str(term.relevance)))
-    yield from _each(node, SM.reason, *map(Literal, term.reasons))
+    if term.reasons:
+        # In one literal, a line each: RDF keeps no order of several.
+        yield node, SM.reasons, Literal("\n".join(term.reasons))
     yield node, SM.contentHash, Literal(term.content_hash)
 
 
@@ -170,3 +187,113 @@ def _evidence(evidence: Evidence) -> Iterator[Triple]:
 
 def _each(subject: URIRef, predicate: URIRef, *objects: Node) -> Iterator[Triple]:
     return ((subject, predicate, item) for item in objects)
+
+
+def read_rdf(path: Path) -> Build:
+    """Read an export in Turtle or N-Triples, told by its suffix; it must give the digest that it names.
+
+    Takes about 1 kB of memory a triple. Errors: InputMissing, ImportMalformed.
+    """
+    format = _SUFFIXES.get(path.suffix)
+    if format is None:
+        raise _malformed(path, f"has the suffix “{path.suffix}”, none of {', '.join(_SUFFIXES)}")
+    try:
+        with path.open("rb") as file:
+            graph = Graph(bind_namespaces="none").parse(file, format=format)
+    except OSError as error:
+        raise InputMissing(
+            f"The file can't be read: {error.strerror}.", hint="Give an export.", where=str(path)
+        ) from None
+    except (ParserError, SyntaxError, ValueError) as error:
+        raise _malformed(path, f"is not {format}: {str(error).splitlines()[0][:200]}") from None
+    try:
+        build = _Reader(graph).build()
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise _malformed(path, f"is no whole export of a build: {error}") from None
+    if build.digest != digest_build(build.topic, build.terms, build.links):
+        raise _malformed(path, "says something else than the build that it names: it was changed after the export")
+    return build
+
+
+def _malformed(path: Path, what: str) -> ImportMalformed:
+    return ImportMalformed(
+        f"The file {what}.", hint="Give what `strokemap export OUT --format turtle` wrote.", where=str(path)
+    )
+
+
+class _Reader:
+    """The build in a graph. What is not there once, or not of its kind, raises LookupError, ValueError and the like."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def build(self) -> Build:
+        (scheme,) = self._graph.subjects(RDF.type, SKOS.ConceptScheme)
+        terms = sorted(map(self._term, self._graph.subjects(SKOS.inScheme, scheme)), key=lambda term: term.title)
+        topic = Topic(
+            name=self._text(scheme, DCTERMS.title),
+            starting_terms=self._texts(scheme, SM.startingTerm),
+            path_length=int(self._text(scheme, SM.longestPath)),
+            judge=self._text(scheme, SM.judge),
+            threshold=next((float(str(value)) for value in self._graph.objects(scheme, SM.threshold)), None),
+        )
+        return Build(
+            digest=Digest(self._text(scheme, DCTERMS.identifier)),
+            topic=topic,
+            terms=tuple(terms),
+            links=self._links(),
+            made=self._made(self._one(scheme, PROV.wasGeneratedBy)),
+        )
+
+    def _made(self, making: Node) -> Made:
+        source = self._one(making, PROV.used)
+        name, address = (next(iter(self._texts(source, one)), "") for one in (SM.siteName, SM.siteAddress))
+        return Made(
+            source=self._text(source, DCTERMS.source),
+            site=Site(name=name, address=address),
+            judge=self._text(making, SM.judge),
+            pages=int(self._text(making, SM.pages)),
+            requests=int(self._text(making, SM.requests)),
+            failed=self._texts(making, SM.failed),
+            unread=int(self._text(making, SM.unread)),
+            at=self._one(making, PROV.endedAtTime).toPython(),
+        )
+
+    def _term(self, node: Node) -> Term:
+        notations = self._graph.objects(node, SKOS.notation)
+        codes = {(str(code.datatype).removeprefix(f"{BASE}code/"), str(code)) for code in notations}  # type: ignore[attr-defined]
+        return Term(
+            title=self._text(node, SKOS.prefLabel),
+            other_names=self._texts(node, SKOS.altLabel),
+            path_length=int(self._text(node, SM.pathLength)),
+            relevance=float(self._text(node, SM.relevance)),
+            reasons=tuple(line for text in self._texts(node, SM.reasons) for line in text.split("\n")),
+            codes=tuple(sorted(codes)),
+            summary=next(iter(self._texts(node, SKOS.definition)), ""),
+            content_hash=Digest(self._text(node, SM.contentHash)),
+        )
+
+    def _links(self) -> tuple[Link, ...]:
+        found: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
+        for node in self._graph.subjects(RDF.type, RDF.Statement):
+            source, target = (self._text(self._one(node, end), SKOS.prefLabel) for end in (RDF.subject, RDF.object))
+            evidence = Evidence(
+                source=source,
+                target=target,
+                section=self._text(node, SM.section),
+                sentence=self._text(node, SM.sentence),
+            )
+            found[min(source, target), max(source, target)].append(evidence)
+        return tuple(Link(a=a, b=b, evidence=tuple(sorted(found[a, b]))) for a, b in sorted(found))
+
+    def _one(self, node: Node, predicate: Node) -> Any:
+        values = list(self._graph.objects(node, predicate))
+        if len(values) != 1:
+            raise LookupError(f"{node} has {len(values)} values of {predicate}")
+        return values[0]
+
+    def _text(self, node: Node, predicate: Node) -> str:
+        return str(self._one(node, predicate))
+
+    def _texts(self, node: Node, predicate: Node) -> tuple[str, ...]:
+        return tuple(sorted(map(str, self._graph.objects(node, predicate))))

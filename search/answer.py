@@ -8,17 +8,18 @@ from typing import cast
 
 from kg_builder.model import Digest
 from kg_builder.projection import Projection
-from search.expand import Chosen, ExpandedTerm, Expansion, add_spellings, expand, expand_by_hand
+from search.expand import Chosen, ExpandedTerm, Expansion, add_spellings, expand, expand_by_hand, leave_out
 from search.explain import Result, explain
 from search.gate import Gate, admit
 from search.index import TextIndex
-from search.linker import Linked, LinkedTerm, find_terms, link
+from search.linker import Linked, LinkedTerm, find_term, find_terms, link
 from search.onward import call_terms, did_you_mean, pubmed_query, related_terms
 from search.query import Audience, Query, Words, read_words
-from search.retrieve import retrieve, weigh
+from search.retrieve import find_about, retrieve, weigh
 from search.spelling import correct
 from search.subjects import add_subjects, find_subjects
 from strokemap.errors import ListOutdated
+from strokemap.text import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +63,7 @@ def search(query: Query, *, projection: Projection, index: TextIndex, gate: Gate
             where="index",
         )
     audience = cast(Audience, query.audience)
-    chosen = Chosen(
-        added=find_terms(query.with_terms, projection=projection, option="with"),
-        left_out=find_terms(query.without_terms, projection=projection, option="without"),
-    )
+    chosen = _choose(query, projection=projection, index=index)
     if query.expand:
         linked, expansion = understand(
             words, chosen=chosen, audience=audience, projection=projection, index=index, pages=index, gate=gate
@@ -120,4 +118,15 @@ def understand(
     expansion = add_subjects(
         expansion, subjects, linked=linked, chosen=chosen, audience=audience, projection=projection
     )
-    return linked, add_spellings(expansion, words.corrected)
+    return linked, leave_out(add_spellings(expansion, words.corrected), chosen)
+
+
+def _choose(query: Query, *, projection: Projection, index: TextIndex) -> Chosen:
+    unknown = [name for name in query.without_terms if find_term(name, projection=projection) is None]
+    # What was added by the library's texts is no term of the map, and can be left out as well.
+    of_texts = {name for name in unknown if index.knows(fold(name)) or find_about([name], index=index, limit=1)}
+    return Chosen(
+        added=find_terms(query.with_terms, projection=projection, option="with"),
+        left_out=find_terms(query.without_terms, projection=projection, option="without", passed_over=of_texts),
+        names_left_out=frozenset(fold(name) for name in query.without_terms),
+    )

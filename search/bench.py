@@ -92,6 +92,7 @@ def _article(fields: Mapping[str, object]) -> Article:
         text=read_text(fields, "text"),
         synonyms=read_texts(fields, "synonyms"),
         focus=read_text(fields, "focus"),
+        subjects=read_texts(fields, "subjects"),
     )
 
 

@@ -75,26 +75,33 @@ def evaluate_retrieval(
     Errors: InputMissing, HomeUnwritable; BenchMalformed with file and line.
     """
     with open_bench(corpus, queries, qrels, projection=projection, work=work, progress=progress) as bench:
-        baseline, expanded, linked, acted = Run(), Run(), 0, 0
-        for count, (id, text) in enumerate(bench.queries.items(), start=1):
-            named, plain, expansion, wide = interpret(text, bench=bench, projection=projection, gate=gate)
-            baseline[id] = expanded[id] = search_bench(plain, bench=bench)
-            if expansion.terms:
-                expanded[id] = search_bench(wide, bench=bench)
-            linked, acted = linked + bool(named.terms), acted + bool(expansion.terms)
-            progress("searching", count, len(bench.queries))
-        change = None if projection is None else compare(bench.judgements, baseline, expanded)
-        if runs is not None:
-            found = {"words": baseline} if change is None else {"words": baseline, "expanded": expanded}
-            write_runs(found, gains={} if change is None else change.gains, folder=runs)
-        return RetrievalEvaluation(
-            queries=len(bench.queries),
-            linked=linked,
-            acted=acted,
-            baseline=means(measure(bench.judgements, baseline)),
-            expanded=None if change is None else means(measure(bench.judgements, expanded)),
-            change=change,
-        )
+        return evaluate_bench(bench, projection=projection, gate=gate, progress=progress, runs=runs)
+
+
+def evaluate_bench(
+    bench: Bench, *, projection: Projection | None, gate: Gate, progress: Progress, runs: Path | None = None
+) -> RetrievalEvaluation:
+    """Search an open collection as ``evaluate_retrieval`` does."""
+    baseline, expanded, linked, acted = Run(), Run(), 0, 0
+    for count, (id, text) in enumerate(bench.queries.items(), start=1):
+        named, plain, expansion, wide = interpret(text, bench=bench, projection=projection, gate=gate)
+        baseline[id] = expanded[id] = search_bench(plain, bench=bench)
+        if expansion.terms:
+            expanded[id] = search_bench(wide, bench=bench)
+        linked, acted = linked + bool(named.terms), acted + bool(expansion.terms)
+        progress("searching", count, len(bench.queries))
+    change = None if projection is None else compare(bench.judgements, baseline, expanded)
+    if runs is not None:
+        found = {"words": baseline} if change is None else {"words": baseline, "expanded": expanded}
+        write_runs(found, gains={} if change is None else change.gains, folder=runs)
+    return RetrievalEvaluation(
+        queries=len(bench.queries),
+        linked=linked,
+        acted=acted,
+        baseline=means(measure(bench.judgements, baseline)),
+        expanded=None if change is None else means(measure(bench.judgements, expanded)),
+        change=change,
+    )
 
 
 def interpret(

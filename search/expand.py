@@ -21,7 +21,7 @@ from kg_builder.projection import Projection, Step, TermId
 from search.linker import Linked
 from search.query import Audience
 from search.reading import syllables
-from strokemap.text import is_abbreviation, name_key, words
+from strokemap.text import fold, is_abbreviation, name_key, words
 
 OWN_NAMES = 0.5
 SPELLING = 1.0
@@ -30,7 +30,7 @@ NEIGHBOUR = 0.25
 MOST_NEIGHBOURS = 5
 LEAST_NEARNESS = 0.2
 """A neighbour less near than this share of the nearest one is left out."""
-NEIGHBOURS_SHARE = 0.3
+NEIGHBOURS_SHARE = 0.15
 MOST_NAMES = 3
 LONGEST_PATH = 3
 _SHORTEST_ABBREVIATION = 3
@@ -42,6 +42,8 @@ class Chosen:
 
     added: tuple[TermId, ...] = ()
     left_out: tuple[TermId, ...] = ()
+    names_left_out: frozenset[str] = frozenset()
+    """Folded: also what is no term of the map, but a subject of the library or a word that was meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,14 @@ def add_spellings(expansion: Expansion, corrected: Mapping[str, str]) -> Expansi
         for asked, word in corrected.items()
     ]
     return replace(put_together([*expansion.terms, *meant], expansion), corrected=corrected)
+
+
+def leave_out(expansion: Expansion, chosen: Chosen) -> Expansion:
+    """Give the expansion without what was left out by its name."""
+    kept = [term for term in expansion.terms if fold(term.term) not in chosen.names_left_out]
+    if expansion.terms and not kept:
+        return Expansion(why_none="All that could be added was left out by hand.")
+    return put_together(kept, expansion)
 
 
 def put_together(terms: Iterable[ExpandedTerm], expansion: Expansion) -> Expansion:

@@ -27,7 +27,7 @@ from search.article import Article
 from search.library import unknown_article
 from search.stored import StoredArticles
 from strokemap.errors import IndexMissing
-from strokemap.text import word_spans, words
+from strokemap.text import fold, word_spans
 
 ALL = "all"
 """Title, section, other names and text together: the field by which articles are mainly ranked."""
@@ -143,13 +143,19 @@ class TextIndex:
         """Give the number of articles in which a folded word stands as it is."""
         return int(self._searcher.doc_freq(WORDS, word))
 
+    def holds(self, stem: str) -> int:
+        """Give the number of articles in which a stem stands."""
+        return int(self._searcher.doc_freq(ALL, stem))
+
     def words_like(self, word: str, *, edits: int) -> frozenset[str]:
         """Give folded words at most ``edits`` letters from a folded one; not all, where many articles have some."""
         query = tantivy.Query.fuzzy_term_query(self._schema, WORDS, word, distance=edits)
         ids = [id for id, _ in self._search(query, limit=_MOST_READ)]
-        found: set[str] = set()
+        read: set[str] = set()
         for article in self.articles_by_id(ids).values():
-            found.update(words(" ".join([article.title, article.section, *_names(article), article.text])))
+            text = " ".join([article.title, article.section, *_names(article), article.text])
+            read.update(text[start:end] for start, end in word_spans(text))
+        found = {fold(other) for other in read if abs(len(other) - len(word)) <= edits}
         return frozenset(other for other in found if OSA.distance(word, other, score_cutoff=edits) <= edits)
 
     def score(self, clause: Clause, *, ids: Sequence[str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -99,10 +99,14 @@ def find_term(name: str, *, projection: Projection) -> TermId | None:
     return term
 
 
-def find_terms(names: Sequence[str], *, projection: Projection, option: str = "with") -> tuple[TermId, ...]:
+def find_terms(
+    names: Sequence[str], *, projection: Projection, option: str = "with", passed_over: Container[str] = ()
+) -> tuple[TermId, ...]:
     """Give the terms that a user named by hand: a title, or else any name. Errors: TermUnknown, with suggestions."""
     found = []
     for place, name in enumerate(names):
+        if name in passed_over:
+            continue
         term = find_term(name, projection=projection)
         if term is None:
             shown = name[:_LONGEST_SUGGESTED]

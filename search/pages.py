@@ -28,9 +28,7 @@ def page_articles(projection: Projection) -> Iterator[Article]:
                 texts.setdefault(section.heading, []).append(section.text.strip())
         for heading, parts in texts.items():
             text = unicodedata.normalize("NFC", "\n".join(parts))
-            term = projection.term(page.title)
-            names = projection.other_names(term) if term is not None and not heading else ()
-            yield _article(page.title, heading, text, names=names, site=projection.site)
+            yield _article(page.title, heading, text, site=projection.site)
 
 
 def page_url(title: str, section: str, *, site: Site) -> str:
@@ -41,7 +39,7 @@ def page_url(title: str, section: str, *, site: Site) -> str:
     return f"{address}#{quote(section.replace(' ', '_'), safe='')}" if section else address
 
 
-def _article(title: str, heading: str, text: str, *, names: tuple[str, ...], site: Site) -> Article:
+def _article(title: str, heading: str, text: str, *, site: Site) -> Article:
     grade = reading_grade(text)
     # An export does not say its licence.
     of_wikipedia = f".{urlsplit(site.address).hostname}".endswith(".wikipedia.org")
@@ -54,7 +52,6 @@ def _article(title: str, heading: str, text: str, *, names: tuple[str, ...], sit
         kind="understand",
         audience="" if grade is not None and grade <= EASY_GRADE else "clinician",
         subjects=(title,),
-        synonyms=names,
         language="en",
         licence="CC BY-SA 4.0" if of_wikipedia else "",
         reading_grade=grade,

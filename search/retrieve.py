@@ -15,10 +15,10 @@ from search.expand import Expansion
 from search.index import ALL, EXACT, GRADE, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
 from search.query import Filters, Words
-from strokemap.text import fold
+from strokemap.text import american, fold
 
 WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
-"""How much a match of an own word counts; measured in benchmarks/retrieval_baseline.py."""
+"""How much a match of an own word counts; measured by benchmarks/retrieval.py."""
 TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
 EASY = 0.4
 """What an article of grade ``EASIEST`` gains for each own word when easy ones are wanted; at ``HARDEST`` nothing."""
@@ -86,11 +86,19 @@ def weigh(words: Words, *, linked: Linked, expansion: Expansion, easy: bool = Fa
     return WeightedQuery(
         words=tuple(word for word in searched if word not in STOP_WORDS),
         phrases=tuple(words.text[item.start : item.end] for item in words.quoted),
-        excluded=tuple(words.text[item.start : item.end] for item in linked.excluded if item.firm),
-        not_about=tuple(words.text[item.start : item.end] for item in linked.excluded if not item.firm),
+        excluded=_spellings(words.text[item.start : item.end] for item in linked.excluded if item.firm),
+        not_about=(
+            *_spellings(words.text[item.start : item.end] for item in linked.excluded if not item.firm),
+            # “Without dysphasia” keeps out what is about aphasia.
+            *linked.excluded_terms,
+        ),
         terms=tuple(WeightedTerm(title=term.term, names=term.names, weight=term.weight) for term in expansion.terms),
         easy=easy,
     )
+
+
+def _spellings(phrases: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(spelling for phrase in phrases for spelling in (phrase, american(fold(phrase)))))
 
 
 def retrieve(

@@ -5,6 +5,7 @@ A mistake is corrected only where no text and no dictionary has the word, so tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -14,7 +15,9 @@ from search.index import TextIndex
 from search.query import Words
 from strokemap.text import american, fold
 
-_SHORTEST = 5
+_SHORTEST, _LONGEST = 5, 30
+_MOST_UNKNOWN = 8
+"""A text with more words that no text has is no query with mistakes, but of another kind or language."""
 _SHORTEST_FOR_TWO = 8
 """A word this long may have two letters wrong."""
 
@@ -26,16 +29,25 @@ def correct(words: Words, *, index: TextIndex, pages: TextIndex) -> Words:
     """
     fixed = (*words.quoted, *words.excluded)
     asked = dict.fromkeys(fold(word.surface) for word in words.words if not word.within(fixed))
-    meant = {word: _meant(word, indexes=(index, pages)) for word in asked if word.isalpha()}
+    # One index asked once, where the library's articles and the map's pages lie together.
+    indexes = (index,) if index is pages else (index, pages)
+    unknown = [word for word in asked if _may_be_misspelt(word) and not _known(word, indexes=indexes)]
+    meant = {word: _meant(word, indexes=indexes) for word in unknown if len(unknown) <= _MOST_UNKNOWN}
     return replace(words, corrected={word: right for word, right in meant.items() if right != word})
 
 
-def _meant(word: str, *, indexes: tuple[TextIndex, ...]) -> str:
-    if len(word) < _SHORTEST or any(index.knows(word) for index in indexes):
-        return word
+def _may_be_misspelt(word: str) -> bool:
+    return word.isalpha() and _SHORTEST <= len(word) <= _LONGEST
+
+
+def _known(word: str, *, indexes: Sequence[TextIndex]) -> bool:
+    return any(index.knows(word) for index in indexes)
+
+
+def _meant(word: str, *, indexes: Sequence[TextIndex]) -> str:
     plain = american(word)
     for sounds_alike in (plain, plain.replace("f", "ph")):
-        if any(index.knows(sounds_alike) for index in indexes):
+        if _known(sounds_alike, indexes=indexes):
             return sounds_alike
     edits = 2 if len(word) >= _SHORTEST_FOR_TWO else 1
     like = {other for index in indexes for other in index.words_like(word, edits=edits)}

@@ -3,9 +3,8 @@
 “Pauses in breathing while sleeping” names no term, yet stands in the texts on sleep apnoea. The own words are searched
 among the first sections of the map's pages and among the library's articles:
 
-page       the first page, where its first section has nearly all of the words (LEAST_COVERAGE) and stands out among the
-           first five (LEAST_LEAD of their scores; each of five equals would have a fifth)
-articles   the subject that most of the first five articles share, by score, where two of five agree (LEAST_AGREEMENT)
+page       the first page, where its title and BEGINNING have nearly all of the words (LEAST_COVERAGE)
+articles   the subject that most of the first five articles share, by score, where two agree (LEAST_AGREEMENT)
 
 Both limits keep an expansion out of queries that the map and the library are not about. See docs/measurements.md.
 """
@@ -17,16 +16,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kg_builder.projection import Projection
-from search.article import WIKI, Article
+from search.article import Article
 from search.expand import MOST_NAMES, OWN_NAMES, Chosen, ExpandedTerm, Expansion, names_of, put_together
-from search.index import ALL, Clause, TextIndex
+from search.index import TextIndex
 from search.linker import Linked, find_term
 from search.query import Audience
 from search.retrieve import WeightedQuery, rank
 
 FIRST = 5
+BEGINNING = 400
+"""Characters of a page that say what it is about."""
 LEAST_COVERAGE = 0.8
-LEAST_LEAD = 0.25
 LEAST_AGREEMENT = 0.4
 
 
@@ -36,6 +36,8 @@ class Subject:
 
     name: str
     other_names: tuple[str, ...] = ()
+    of_map: bool
+    """Said by a page of the map; otherwise by articles of the library."""
     reason: str
 
 
@@ -72,12 +74,12 @@ def add_subjects(
 
 
 def _of_pages(own: WeightedQuery, *, pages: TextIndex) -> Iterator[Subject]:
-    found = rank(own, index=pages, limit=FIRST, role="lead")
+    found = rank(own, index=pages, limit=1, role="lead")
     if not found:
         return
-    id, score = found[0]
-    if score >= LEAST_LEAD * sum(score for _, score in found) and _coverage(own, id, index=pages) >= LEAST_COVERAGE:
-        yield Subject(name=id.removeprefix(WIKI).rpartition("#")[0], reason="its page begins with these words")
+    page = pages.article(found[0][0])
+    if _coverage(own, page, index=pages) >= LEAST_COVERAGE:
+        yield Subject(name=page.title, of_map=True, reason="its page has these words at the beginning")
 
 
 def _of_articles(own: WeightedQuery, *, index: TextIndex) -> Iterator[Subject]:
@@ -90,19 +92,20 @@ def _of_articles(own: WeightedQuery, *, index: TextIndex) -> Iterator[Subject]:
     if not shares:
         return
     name = max(shares, key=lambda name: (shares[name], name))
-    if shares[name] >= LEAST_AGREEMENT:
-        about = [article for article in articles.values() if name in _subjects(article)]
+    about = [article for article in articles.values() if name in _subjects(article)]
+    if shares[name] >= LEAST_AGREEMENT and len(about) > 1:
         synonyms = dict.fromkeys(synonym for article in about if article.focus == name for synonym in article.synonyms)
         reason = f"{len(about)} of the first {len(found)} articles are about it"
-        yield Subject(name=name, other_names=tuple(synonyms), reason=reason)
+        yield Subject(name=name, other_names=tuple(synonyms), of_map=False, reason=reason)
 
 
 def _subjects(article: Article) -> tuple[str, ...]:
     return (article.focus,) if article.focus else article.subjects
 
 
-def _coverage(own: WeightedQuery, id: str, *, index: TextIndex) -> float:
-    """Give the share of the words that stand in an article."""
-    stems = {stem for word in own.words for _, stem in index.stems(word)}
-    found = sum(bool(index.score(Clause(field=ALL, stems=((0, stem),)), ids=[id])) for stem in stems)
-    return found / (len(stems) or 1)
+def _coverage(own: WeightedQuery, page: Article, *, index: TextIndex) -> float:
+    """Give the share of the words that stand in a page's title and first characters."""
+    beginning = f"{page.title} {page.text[:BEGINNING]}"
+    there = {stem for _, stem in index.stems(beginning)}
+    asked = {stem for word in own.words for _, stem in index.stems(word)}
+    return len(asked & there) / (len(asked) or 1)

@@ -250,10 +250,22 @@ class ExportUnwritable(MapError):
     code = "map.export.unwritable"
 
 
+class ImportMalformed(MapError):
+    """A file is no export of a build in RDF, or was changed after it was written."""
+
+    code = "map.import.malformed"
+
+
 class JudgeMalformed(MapError):
     """A judge's model file or training examples can't be used."""
 
     code = "map.judge.malformed"
+
+
+class JudgeWorse(MapError):
+    """A newly trained model judges worse than the one in force, which was kept."""
+
+    code = "map.judge.worse"
 
 
 class LabelsMalformed(MapError):
@@ -365,6 +377,13 @@ class BatchMalformed(HistoryError):
     """An extract as a whole is not of the format named; nothing of it was taken."""
 
     code = "history.batch.malformed"
+    http_status = 422
+
+
+class MappingInvalid(HistoryError):
+    """A mapping file is not TOML, or says what a mapping can't."""
+
+    code = "history.mapping.invalid"
     http_status = 422
 
 

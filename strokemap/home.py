@@ -7,7 +7,8 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,15 @@ class Home:
         except FileNotFoundError:
             return {}
         return {str(key): str(value) for key, value in pointers.items()}
+
+    def sweep(self, folder: Path, *, keep: Collection[str]) -> None:
+        """Remove what nobody needs any more and what killed processes left: all in ``folder`` but what ``keep`` names.
+
+        For whoever holds the lock of those who write there. Readers that have a file open keep it.
+        """
+        for path in folder.iterdir():
+            if path.name not in keep:
+                shutil.rmtree(path, ignore_errors=True)
 
     @contextlib.contextmanager
     def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:

@@ -10,7 +10,7 @@ import Stemmer
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?", re.UNICODE)
 # Endings and letters that stand for the same sound; rules with many exceptions (-re, -ise) are left out.
-_BRITISH = re.compile(r"ae(?=[a-z])|oe(?=[a-z])|our\b|our(?=s\b|ed\b|ing\b)|isation|yse(?=[sdr]?\b)")
+_BRITISH = re.compile(r"ae(?=[a-z])|oe(?=[a-z])|(?<=[a-z]{2})our(?=s?\b|ed\b|ing\b)|isation|yse(?=[sdr]?\b)")
 _AMERICAN = {"ae": "e", "oe": "e", "our": "or", "isation": "ization", "yse": "yze"}
 _SNOWBALL = Stemmer.Stemmer("english")
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
+from dataclasses import asdict
 
 import click
 
-from api.cli.context import json_option, open_bench, show
+from api.cli.context import bars, json_option, open_bench, read_settings, show
 from api.schemas import decision_out
 from api.service import utc_now
+from kg_builder.curate import in_force
 from kg_builder.model import Decision
-from kg_builder.stores.cypher import path_cypher
+from kg_builder.stores.neo4j_rows import path_cypher
 
 
 @click.group()
@@ -31,17 +34,36 @@ def queue(ctx: click.Context, *, limit: int, as_json: bool) -> None:
 
 
 @curate.command("log")
+@click.argument("term", required=False)
 @json_option
 @click.pass_context
-def log(ctx: click.Context, *, as_json: bool) -> None:
-    """List all decisions, oldest first."""
-    decisions = open_bench(ctx).decisions()
-    lines = [_line(decision) for decision in decisions]
-    show(
-        [decision_out(decision).model_dump() for decision in decisions],
-        as_json=as_json,
-        text="\n".join(lines) or "None yet.",
-    )
+def log(ctx: click.Context, *, term: str | None, as_json: bool) -> None:
+    """List all decisions, oldest first, or the history of one TERM."""
+    bench = open_bench(ctx)
+    decisions, standing = bench.decisions(term or ""), in_force(bench.decisions())
+    document = [decision_out(item).model_dump() | {"in_force": item in standing} for item in decisions]
+    lines = [_line(item) + ("" if item in standing or item.action == "undo" else " [undone]") for item in decisions]
+    show(document, as_json=as_json, text="\n".join(lines) or "None yet.")
+
+
+@curate.command("orphans")
+@json_option
+@click.pass_context
+def orphans(ctx: click.Context, *, as_json: bool) -> None:
+    """List the terms of the published map that no chain of links joins to a starting term."""
+    found = open_bench(ctx).orphans()
+    show(list(found), as_json=as_json, text="\n".join(found) or "None.")
+
+
+@curate.command("duplicates")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+@click.pass_context
+def duplicates(ctx: click.Context, *, limit: int, as_json: bool) -> None:
+    """List pairs of terms of the published map that may be one, the likeliest first."""
+    found = open_bench(ctx).duplicates(limit=limit)
+    lines = [f"{pair.score:.2f}  {pair.term} – {pair.other}: {'; '.join(pair.reasons)}" for pair in found]
+    show([asdict(pair) for pair in found], as_json=as_json, text="\n".join(lines) or "None.")
 
 
 @curate.command("path")
@@ -91,6 +113,7 @@ def _term_and_value(action: str, value_name: str, text: str) -> None:
 _one_term("accept", "Keep TERM in the map whatever the judge says.")
 _one_term("reject", "Leave TERM out of every later build.")
 _term_and_value("merge", "OTHER", "Make OTHER part of TERM; its names and its evidence are kept.")
+_term_and_value("split", "NAME", "Make NAME, merged into TERM or another name of it, a term of its own.")
 _term_and_value("rename", "NAME", "Give TERM another title; the old one stays as another name.")
 _term_and_value("alias", "NAME", "Give TERM another name.")
 _term_and_value("code", "SYSTEM:CODE", "Give TERM a code, such as icd10:I63.")
@@ -105,34 +128,41 @@ def judge() -> None:
 
 @judge.command("show")
 @json_option
-def show_judge(*, as_json: bool) -> None:
-    """Show the shipped model: features, weights, and what training measured."""
-    from kg_builder.judge.model import shipped_model
+@click.pass_context
+def show_judge(ctx: click.Context, *, as_json: bool) -> None:
+    """Show the model that crawls use: where it lies, its weights, and what training measured."""
+    from api.judging import model_in_force, own_model
 
-    model = shipped_model()
+    home = open_bench(ctx).home
+    model, own = model_in_force(home), own_model(home)
     weights = sorted(zip(model.features, model.coefficients, strict=True), key=lambda pair: -abs(pair[1]))
-    lines = [f"{weight:+.3f}  {name}" for name, weight in weights]
-    lines += [f"{name} = {value:.3f}" for name, value in sorted(model.report.items())]
-    document = {"features": dict(weights), "threshold": model.threshold, "report": dict(model.report)}
-    show(document | {"trained_on": model.trained_on}, as_json=as_json, text="\n".join(lines))
+    where = str(own) if own.exists() else "shipped"
+    lines = [
+        f"model: {where}",
+        f"threshold: {model.threshold}",
+        *(f"{weight:+.3f}  {name}" for name, weight in weights),
+    ]
+    document = {"model": where, "features": dict(weights), "threshold": model.threshold, "report": dict(model.report)}
+    text = "\n".join([*lines, *_report_lines(model.report)])
+    show(document | {"trained_on": model.trained_on}, as_json=as_json, text=text)
 
 
 @judge.command("train")
-@click.option("--out", type=click.Path(dir_okay=False), help="Write the model here [default: print its measures only].")
 @json_option
-def train(*, out: str | None, as_json: bool) -> None:
-    """Train the model on the shipped examples and report its cross-validated measures."""
-    from pathlib import Path
+@click.pass_context
+def train(ctx: click.Context, *, as_json: bool) -> None:
+    """Train the model on the shipped examples and all decisions; crawls use it from then on unless it is worse."""
+    from api.judging import train
 
-    from kg_builder.judge.train import train_judge
-    from strokemap.home import replace_file
-    from strokemap.model import format_model
+    with bars() as progress:
+        model, learnt = train(open_bench(ctx), contact=read_settings(ctx).contact, progress=progress, now=utc_now())
+    document = {"trained_on": model.trained_on, "decisions": learnt, "report": dict(model.report)}
+    text = "\n".join([f"Learnt from {learnt} decisions; in force.", *_report_lines(model.report)])
+    show(document, as_json=as_json, text=text)
 
-    model = train_judge()
-    if out:
-        replace_file(Path(out), format_model(model))
-    text = "\n".join(f"{name} = {value:.3f}" for name, value in sorted(model.report.items()))
-    show({"trained_on": model.trained_on, "report": dict(model.report)}, as_json=as_json, text=text)
+
+def _report_lines(report: Mapping[str, float]) -> list[str]:
+    return [f"{name} = {value:.3f}" for name, value in sorted(report.items())]
 
 
 def _decide(ctx: click.Context, *, action: str, term: str, value: str, why: str, as_json: bool) -> None:

@@ -112,18 +112,39 @@ def show_build(ctx: click.Context, *, build: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def diff(ctx: click.Context, *, a: str, b: str, as_json: bool) -> None:
-    """List the terms and links that came, went or changed from build A to build B."""
-    from kg_builder.digest import diff_builds
+    """List the terms and links that came, went or changed from build A to build B, and which page caused it."""
+    from kg_builder.diff import diff_builds
 
     bench = open_bench(ctx)
-    found = diff_builds(bench.read(a), bench.read(b))
-    changes = {name: value for name, value in asdict(found).items() if isinstance(value, tuple)}
+    found = diff_builds(bench.read(a), bench.read(b), bench.decisions())
+    causes: dict[tuple[str, ...], list[str]] = {}
+    for cause in found.causes:
+        who = f"decision {cause.decision}" if cause.decision else cause.page
+        causes.setdefault(cause.of, []).append(f"{who}: {cause.why}")
     lines = ["The topic changed."] if found.topic_changed else []
-    for name, items in changes.items():
-        shown = [item if isinstance(item, str) else " – ".join(item) for item in items]
-        lines += [f"{name.replace('_', ' ')}: {len(items)}", *(f"  {item}" for item in shown)] if items else []
-    document = {"topic_changed": found.topic_changed, **changes}
-    show(document, as_json=as_json, text="\n".join(lines) or "The builds are equal.")
+    lines += ["The judge changed."] if found.judge_changed else []
+    for name in ("terms_added", "terms_removed", "terms_changed", "links_added", "links_removed", "links_changed"):
+        items = [(item,) if isinstance(item, str) else item for item in getattr(found, name)]
+        lines += [f"{name.replace('_', ' ')}: {len(items)}"] if items else []
+        for item in items:
+            first, *more = causes[item]
+            lines.append(f"  {' – '.join(item)} ← {first}{f' and {len(more)} more' if more else ''}")
+    show(asdict(found), as_json=as_json, text="\n".join(lines) or "The builds are equal.")
+
+
+@builds.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def import_build(ctx: click.Context, *, file: Path, as_json: bool) -> None:
+    """Store the build that FILE, an export in Turtle or N-Triples, holds; the pages' texts are not in it."""
+    from kg_builder.rdf import read_rdf
+
+    found = read_rdf(file)
+    with bars() as progress, open_bench(ctx).store() as store:
+        store.write(found, texts=(), progress=progress)
+    text = f"Build {found.digest[:12]}: {len(found.terms)} terms, {len(found.links)} links."
+    show(_made(found), as_json=as_json, text=text)
 
 
 @builds.command("publish")

@@ -4,7 +4,8 @@ The examples are small invented wikis, a few dozen pages each: a topic's startin
 from it, all written for Strokemap from general knowledge. They are judged as a crawl would judge them, path length by
 path length along the near pages. Only coefficients come from them, and all coefficients come only from them. Which
 features there are, the threshold, the regularisation and how far features of written pages are believed was chosen on
-half of a table of labelled real titles, those whose SHA-256 begins with an even byte; the other half measures.
+real pages: half of a table of labelled titles (SHA-256 begins with an even byte; the other half measures), and the
+neighbourhoods of seven other topics, labelled by us. What curators decided is learnt from beside the examples.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -33,7 +34,7 @@ from strokemap.model import LinearModel
 from strokemap.topic import Topic
 
 LABELS = ("starting", "near", "far")
-THRESHOLD = 0.33
+THRESHOLD = 0.35
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
 BELIEVED_BY_HALF = frozenset(
@@ -42,6 +43,7 @@ BELIEVED_BY_HALF = frozenset(
 """Short written pages keep to their subject, or to lives and dates, more strictly than real ones do."""
 PATH_LENGTH = 2
 PLACES = 6
+BINS, FOLDS = 5, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,28 +58,110 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A real page that a curator accepted (near) or rejected, with its features as far as they could be measured."""
+
+    title: str
+    near: bool
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A new model, and its Brier score beside that of the model in force: on what was decided, if anything was."""
+
+    model: LinearModel
+    brier: float
+    brier_in_force: float
+
+    @property
+    def worse(self) -> bool:
+        """Tell whether the model in force should stay."""
+        return self.brier > self.brier_in_force
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """The features of all judged examples, NaN where not measured."""
+    """The features of all that is learnt from, NaN where not measured; what is held out together shares a topic."""
 
     topics: NDArray[np.str_]
     near: NDArray[np.bool_]
     values: Floats
+    weights: Floats
+    """1 for examples. Curators mostly reject: their acceptances and rejections weigh as the examples' labels do."""
 
 
-def train_judge(examples_path: Path | None = None, *, extra: Sequence[Example] = ()) -> LinearModel:
-    """Train on the shipped examples, or those of a file, and ``extra`` ones; report what holding out each topic shows.
+def train_judge(
+    examples_path: Path | None = None, *, decided: Sequence[Decided] = (), without: Collection[str] = ()
+) -> LinearModel:
+    """Train on the shipped examples, or those of a file, and on decisions; report what cross-validation shows.
 
-    Deterministic: the same examples give the same model. Errors: InputMissing, JudgeMalformed.
+    Each topic of the examples, and each fifth of the decisions, is held out in turn. Deterministic: the same examples
+    and decisions give the same model. Features ``without`` get no weight. Errors: InputMissing, JudgeMalformed.
     """
-    examples = (*read_examples(examples_path), *extra)
-    table = _measure(examples)
+    return _train(read_examples(examples_path), decided, without=without)[0]
+
+
+def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Trained:
+    """Train on examples and decisions and set the result beside the model in force.
+
+    The new model is scored on decisions that it was not shown; the one in force may have been shown some of them, which
+    favours it. Without decisions what both models' own cross-validations report is compared. Errors: JudgeMalformed.
+    """
+    model, near, held_out = _train(read_examples(), decided)
+    if not decided:
+        old = in_force.report.get("brier", 1.0)
+        return Trained(model=model, brier=model.report["brier"], brier_in_force=old)
+    here = slice(-len(decided), None)
+    means = dict(zip(in_force.features, in_force.means, strict=True))
+    known = [{name: value for name, value in one.values.items() if name in means} for one in decided]
+    weights = _weigh(decided, share=float(np.mean(near[: -len(decided)])))
+    old_scores = np.array([in_force.score(means | values) for values in known])
+    brier, brier_in_force = (_brier(near[here], scores, weights=weights) for scores in (held_out[here], old_scores))
+    return Trained(model=model, brier=brier, brier_in_force=brier_in_force)
+
+
+def _train(
+    examples: Sequence[Example], decided: Sequence[Decided], *, without: Collection[str] = ()
+) -> tuple[LinearModel, NDArray[np.bool_], Floats]:
+    """Give the model, and for each example and then each decision what it is and its held-out score."""
+    table = _with_decided(_measure(examples), decided)
+    for column, feature in enumerate(FEATURES):
+        if feature.name in without:
+            table.values[:, column] = np.nan
+    held_out = _held_out(table)
+    digest, report = _digest(examples, decided), _report(table, held_out)
+    return _fit(table, trained_on=digest, report=report), table.near, held_out
+
+
+def _with_decided(table: _Table, decided: Sequence[Decided]) -> _Table:
+    folds = [f"decided {hashlib.sha256(one.title.encode()).digest()[0] % FOLDS}" for one in decided]
+    values = [[one.values.get(feature.name, math.nan) for feature in FEATURES] for one in decided]
+    return _Table(
+        topics=np.array([*table.topics, *folds]),
+        near=np.array([*table.near, *(one.near for one in decided)], dtype=np.bool_),
+        values=np.vstack([table.values, *([values] if values else [])]),
+        weights=np.array([*table.weights, *_weigh(decided, share=float(np.mean(table.near)))]),
+    )
+
+
+def _weigh(decided: Sequence[Decided], *, share: float) -> list[float]:
+    accepted = sum(one.near for one in decided)
+    if accepted in (0, len(decided)):
+        return [1.0] * len(decided)
+    near, far = share * len(decided) / accepted, (1 - share) * len(decided) / (len(decided) - accepted)
+    return [near if one.near else far for one in decided]
+
+
+def _held_out(table: _Table) -> Floats:
+    """Give each row's score by a model that has not seen its topic or fold."""
     held_out = np.zeros(len(table.near))
     for topic in sorted(set(table.topics)):
         rest, tested = table.topics != topic, table.topics == topic
-        fitted = _fit(table.values[rest], table.near[rest], trained_on="", report={})
+        fitted = _fit(table, only=rest, trained_on="", report={})
         values = np.where(np.isnan(table.values[tested]), np.array(fitted.means), table.values[tested])
         held_out[tested] = [fitted.score(dict(zip(fitted.features, row, strict=True))) for row in values]
-    return _fit(table.values, table.near, trained_on=_digest(examples), report=_report(table, held_out))
+    return held_out
 
 
 def read_examples(path: Path | None = None) -> tuple[Example, ...]:
@@ -103,8 +187,9 @@ def _read_example(line: str, *, where: str) -> Example:
     return example
 
 
-def _digest(examples: Sequence[Example]) -> str:
-    text = "\n".join(json.dumps(asdict(example), sort_keys=True) for example in examples)
+def _digest(examples: Sequence[Example], decided: Sequence[Decided]) -> str:
+    items: tuple[Example | Decided, ...] = (*examples, *decided)
+    text = "\n".join(json.dumps(asdict(item), sort_keys=True, default=dict) for item in items)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -137,6 +222,7 @@ def _measure(examples: Sequence[Example]) -> _Table:
         topics=np.array([topic for topic, _, _ in rows]),
         near=np.array([near for _, near, _ in rows], dtype=np.bool_),
         values=np.array([values for _, _, values in rows]),
+        weights=np.ones(len(rows)),
     )
 
 
@@ -170,13 +256,19 @@ def _levels(
         accepted |= set(linking)
 
 
-def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Mapping[str, float]) -> LinearModel:
+def _fit(
+    table: _Table, *, only: NDArray[np.bool_] | None = None, trained_on: str, report: Mapping[str, float]
+) -> LinearModel:
+    rows = np.ones(len(table.near), dtype=np.bool_) if only is None else only
+    values = table.values[rows]
     counts = np.maximum(1, np.sum(~np.isnan(values), axis=0))  # a feature may be measured in no example at all
     means = np.nansum(values, axis=0) / counts
     scales = np.sqrt(np.nansum((values - means) ** 2, axis=0) / counts)
     scales = np.where(scales > 0, scales, 1.0)
     belief = np.array([0.5 if feature.name in BELIEVED_BY_HALF else 1.0 for feature in FEATURES])
-    fitted = LogisticRegression(C=REGULARISATION).fit(np.nan_to_num((values - means) / scales) * belief, near)
+    fitted = LogisticRegression(C=REGULARISATION).fit(
+        np.nan_to_num((values - means) / scales) * belief, table.near[rows], sample_weight=table.weights[rows]
+    )
     return LinearModel(
         name="judge",
         features=tuple(feature.name for feature in FEATURES),
@@ -190,19 +282,29 @@ def _fit(values: Floats, near: NDArray[np.bool_], *, trained_on: str, report: Ma
     )
 
 
+def _brier(near: NDArray[np.bool_], scores: Floats, *, weights: Sequence[float] | None = None) -> float:
+    return round(float(np.average((scores - near) ** 2, weights=weights)), 4)
+
+
 def _rounded(values: Floats) -> tuple[float, ...]:
     return tuple(round(float(value), PLACES) for value in values)
 
 
 def _report(table: _Table, scores: Floats) -> dict[str, float]:
-    """Measure the scores that each example got from a model that had not seen its topic."""
-    bins = np.minimum((scores * 10).astype(int), 9)
-    gaps = [abs(float(np.sum(scores[bins == one] - table.near[bins == one]))) for one in range(10)]
-    return {
+    """Measure the held-out scores: how well they rank, and whether of those scored .3 three in ten are near."""
+    bins = np.minimum((scores * BINS).astype(int), BINS - 1)
+    gaps = [abs(float(np.sum(scores[bins == one] - table.near[bins == one]))) for one in range(BINS)]
+    reliability = {}
+    for one in sorted(set(bins.tolist())):
+        name = f"scored_{one / BINS:.1f}_to_{(one + 1) / BINS:.1f}"
+        reliability[f"{name}_pages"] = float(np.sum(bins == one))
+        reliability[f"{name}_near"] = round(float(np.mean(table.near[bins == one])), 4)
+    return reliability | {
         "examples": float(len(scores)),
         "near": float(np.sum(table.near)),
         "topics": float(len(set(table.topics))),
         "auc": round(float(roc_auc_score(table.near, scores)), 4),
         "f1": round(float(f1_score(table.near, scores >= THRESHOLD)), 4),
+        "brier": _brier(table.near, scores),
         "calibration_error": round(math.fsum(gaps) / len(scores), 4),
     }

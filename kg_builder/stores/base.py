@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kg_builder.model import Build, Decision, Digest, Link, Made, PageText, Term
+from strokemap.errors import BuildUnknown, MapTermUnknown
 from strokemap.progress import Progress
+
+KEPT = 3
+"""Builds that a store keeps of each topic, besides the published one and the one that a rollback leads to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,10 @@ class MapStore(Protocol):
         """Look one term up, live. Errors: BuildUnknown, MapTermUnknown."""
         ...
 
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance, ties by title, starting terms left out. Errors: BuildUnknown."""
+        ...
+
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path, both ends among them; empty where the two are not connected.
 
@@ -83,3 +91,20 @@ class MapStore(Protocol):
     def close(self) -> None:
         """Give back what is held open."""
         ...
+
+
+def unknown_build(digest: Digest) -> BuildUnknown:
+    """Give the error for a build that is not there."""
+    return BuildUnknown("The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest)
+
+
+def unknown_term(title: str) -> MapTermUnknown:
+    """Give the error for a term that a build lacks."""
+    hint = "Give the title as the map writes it."
+    return MapTermUnknown(f"This build has no term “{title}”.", hint=hint, where=title)
+
+
+def nothing_before(topic: str) -> BuildUnknown:
+    """Give the error for a rollback that leads nowhere."""
+    hint = "`strokemap builds list` shows the builds; publish one of them."
+    return BuildUnknown(f"There is no build of “{topic}” that was published before.", hint=hint, where=topic)

@@ -15,15 +15,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, LiteralString
 
-from kg_builder.model import Build, Decision, Digest, Link, Made, PageText
+from kg_builder.model import Build, Decision, Digest, Link, Made, PageText, Term
 from kg_builder.packing import rebuild, unpack
-from kg_builder.stores.base import BuildSummary, TermView
+from kg_builder.stores.base import BuildSummary, TermView, nothing_before, unknown_build, unknown_term
 from kg_builder.stores.bolt import Neo4jServer
 from kg_builder.stores.neo4j_address import parse_address
 from kg_builder.stores.neo4j_rows import link_of, term_of, text_of
 from kg_builder.stores.neo4j_schema import migrate
 from kg_builder.stores.neo4j_writing import write_build
-from strokemap.errors import BuildUnknown, MapStoreFailed, MapTermUnknown
+from strokemap.errors import MapStoreFailed
 from strokemap.progress import Progress
 from strokemap.topic import Topic
 
@@ -97,7 +97,7 @@ class Neo4jMapStore:
     def publish(self, digest: Digest) -> None:
         """Make this build its topic's published one; the published one again changes nothing."""
         if not self._server.ask(_PUBLISH, digest=digest, change=True):
-            raise _unknown(digest)
+            raise unknown_build(digest)
 
     def published(self, topic: str) -> Digest | None:
         """Give a topic's published build."""
@@ -108,11 +108,7 @@ class Neo4jMapStore:
         """Take the last publication back, so that the one before holds again."""
         rows = self._server.ask(_ROLLBACK, topic=topic, change=True)
         if not rows:
-            raise BuildUnknown(
-                f"There is no build of “{topic}” that was published before.",
-                hint="`strokemap builds list` shows the builds; publish one of them.",
-                where=topic,
-            )
+            raise nothing_before(topic)
         return Digest(rows[0][0])
 
     def decide(self, decision: Decision) -> Decision:
@@ -129,22 +125,27 @@ class Neo4jMapStore:
         """Look one term up with its links."""
         rows = self._server.ask(_TERM, digest=digest, title=title)
         if not rows:
-            raise _unknown(digest)
+            raise unknown_build(digest)
         term, found = rows[0]
         if term is None:
-            raise _unknown_term(title)
+            raise unknown_term(title)
         links = sorted((link_of(a, b, evidence) for a, b, evidence in found), key=lambda link: (link.a, link.b))
         return TermView(term=term_of(term), links=tuple(links))
+
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance."""
+        self._build(digest)
+        return tuple(term_of(row) for (row,) in self._server.ask(_LEAST_CERTAIN, digest=digest, limit=limit))
 
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path."""
         rows = self._server.ask(_PATH, digest=digest, start=start, end=end)
         if not rows:
-            raise _unknown(digest)
+            raise unknown_build(digest)
         has_start, has_end, titles = rows[0]
         for title, known in ((start, has_start), (end, has_end)):
             if not known:
-                raise _unknown_term(title)
+                raise unknown_term(title)
         # Neo4j looks for no path from a term to itself.
         return (start,) if start == end else tuple(titles or ())
 
@@ -155,23 +156,13 @@ class Neo4jMapStore:
     def _build(self, digest: Digest) -> tuple[str, str, int, int]:
         rows = self._server.ask(_BUILD, digest=digest)
         if not rows:
-            raise _unknown(digest)
+            raise unknown_build(digest)
         topic, made, terms, links = rows[0]
         return topic, made, terms, links
 
     def _pages(self, text: LiteralString, digest: Digest, *, count: int, page: int) -> Iterator[list[Any]]:
         for start in range(0, count, page):
             yield from self._server.ask(text, digest=digest, start=start, end=start + page, within=PAGE_SECONDS)
-
-
-def _unknown(digest: Digest) -> BuildUnknown:
-    return BuildUnknown("The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest)
-
-
-def _unknown_term(title: str) -> MapTermUnknown:
-    return MapTermUnknown(
-        f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
-    )
 
 
 _BUILD = "MATCH (b:Build {digest: $digest}) RETURN b.topic_file, b.made, b.terms, b.links"
@@ -195,6 +186,10 @@ _TERM = """
     OPTIONAL MATCH (t)-[l:LINKED]-(:Term)
     RETURN properties(t), collect(CASE WHEN l IS NULL THEN null ELSE
         [startNode(l).title, endNode(l).title, [l.sources, l.targets, l.sections, l.sentences]] END)
+"""
+_LEAST_CERTAIN = """
+    MATCH (t:Term {build: $digest}) WHERE t.path_length > 0
+    RETURN properties(t) ORDER BY t.relevance, t.id LIMIT $limit
 """
 # No two terms of a map are further apart than twice the longest path length.
 _PATH = """

@@ -1,13 +1,18 @@
-"""Terms, links and texts as Neo4j keeps them, exact both ways: plain properties, so that people can ask for them."""
+"""Terms, links and texts as Neo4j keeps them, exact both ways, and as people ask for them. Needs no server."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 from kg_builder.model import Digest, Evidence, Link, PageText, Section, Term
 from kg_builder.packing import pack, unpack
+
+_PATH = """\
+UNWIND range(0, size($titles) - 2) AS step
+MATCH path = (:Term {build: $build, title: $titles[step]})-[:LINKED]-(:Term {build: $build, title: $titles[step + 1]})
+RETURN path"""
 
 
 def term_row(number: int, term: Term) -> dict[str, object]:
@@ -40,8 +45,8 @@ def term_of(row: Mapping[str, Any]) -> Term:
     )
 
 
-def link_row(a: int, b: int, link: Link) -> list[object]:
-    """Give the two ids, the smaller first, and the evidence as four lists side by side."""
+def link_row(a: str, b: str, link: Link) -> list[object]:
+    """Give the server's names of the two nodes, and the evidence as four lists side by side."""
     return [
         a,
         b,
@@ -74,3 +79,8 @@ def text_row(number: int, text: PageText) -> list[object]:
 def text_of(title: str, sections: bytes) -> PageText:
     """Give a text back."""
     return PageText(title=title, sections=unpack(tuple[Section, ...], zlib.decompress(sections).decode()))
+
+
+def path_cypher(digest: Digest, titles: Sequence[str]) -> tuple[LiteralString, dict[str, object]]:
+    """Give the query that shows a path of linked terms, a row for each link, and the parameters it is run with."""
+    return _PATH, {"build": digest, "titles": list(titles)}

@@ -17,15 +17,13 @@ from typing import Literal
 
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, Made, PageText, Section, Term
 from kg_builder.packing import pack, rebuild, unpack
-from kg_builder.stores.base import BuildSummary, TermView
-from strokemap.errors import BuildUnknown, FormatUnknown, MapStoreUnreachable, MapTermUnknown
+from kg_builder.stores.base import KEPT, BuildSummary, TermView, nothing_before, unknown_build, unknown_term
+from strokemap.errors import FormatUnknown, MapStoreUnreachable
 from strokemap.progress import Progress
 from strokemap.topic import Topic
 
 APPLICATION = 0x53_4D_41_50
 """Says in the file's header that it is a map store of Strokemap."""
-KEPT = 3
-"""Builds kept of each topic, besides the published one and the one that a rollback leads to."""
 WAIT_SECONDS = 30.0
 
 
@@ -115,11 +113,7 @@ class SqliteMapStore:
         with self._transaction("IMMEDIATE") as db:
             stack = _published(db, topic)
             if len(stack) < 2:
-                raise BuildUnknown(
-                    f"There is no build of “{topic}” that was published before.",
-                    hint="`strokemap builds list` shows the builds; publish one of them.",
-                    where=topic,
-                )
+                raise nothing_before(topic)
             db.execute(
                 "DELETE FROM publications WHERE number = (SELECT max(number) FROM publications WHERE topic_name = ?)",
                 (topic,),
@@ -146,6 +140,12 @@ class SqliteMapStore:
             row = _term_row(db, number, title)
             links = tuple(_link(*found) for found in db.execute(_LINKS_OF, {"build": number, "term": row[0]}))
             return TermView(term=unpack(Term, row[1]), links=links)
+
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        """Give the terms of least relevance; SQLite reads through the build's terms, never its links."""
+        with self._transaction() as db:
+            number, *_ = _build_row(db, digest)
+            return tuple(unpack(Term, term) for (term,) in db.execute(_LEAST_CERTAIN, (number, limit)))
 
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         """Give the titles along a shortest path, looked for in widening circles around its end."""
@@ -205,9 +205,7 @@ _PUBLISHED = """
 def _build_row(db: sqlite3.Connection, digest: Digest) -> tuple[int, str, str]:
     row = db.execute("SELECT number, topic, made FROM builds WHERE digest = ?", (digest,)).fetchone()
     if row is None:
-        raise BuildUnknown(
-            "The store has no such build.", hint="`strokemap builds list` shows the builds.", where=digest
-        )
+        raise unknown_build(digest)
     return int(row[0]), str(row[1]), str(row[2])
 
 
@@ -220,6 +218,11 @@ _LINKS_OF = """
     JOIN terms AS a ON a.build = found.build AND a.id = found.a
     JOIN terms AS b ON b.build = found.build AND b.id = found.b ORDER BY found.a, found.b
 """
+# A term is packed as the list of its fields: path length and relevance are the third and the fourth.
+_LEAST_CERTAIN = """
+    SELECT term FROM terms WHERE build = ? AND json_extract(term, '$[2]') > 0
+    ORDER BY json_extract(term, '$[3]'), id LIMIT ?
+"""
 _NEIGHBOURS = """
     SELECT a, b FROM json_each(:circle) CROSS JOIN links ON build = :build AND a = value UNION ALL
     SELECT b, a FROM json_each(:circle) CROSS JOIN links INDEXED BY links_b ON build = :build AND b = value
@@ -230,9 +233,7 @@ _NEIGHBOURS = """
 def _term_row(db: sqlite3.Connection, build: int, title: str) -> tuple[int, str]:
     row = db.execute("SELECT id, term FROM terms WHERE build = ? AND title = ?", (build, title)).fetchone()
     if row is None:
-        raise MapTermUnknown(
-            f"This build has no term “{title}”.", hint="Give the title as the map writes it.", where=title
-        )
+        raise unknown_term(title)
     return int(row[0]), str(row[1])
 
 

@@ -248,8 +248,23 @@ def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -
     assert second["digest"] != first["digest"]
     diff = json.loads(demo_command("builds", "diff", first["digest"], second["digest"], "--json").out)
     assert "Dysarthria" in diff["terms_removed"]
+    (cause,) = (cause for cause in diff["causes"] if cause["of"] == ["Dysarthria"])
+    assert (cause["decision"], cause["why"]) == (number, "reject Dysarthria (a test)")
+    said = demo_command("builds", "diff", first["digest"], second["digest"]).out
+    assert f"Dysarthria ← decision {number}: reject Dysarthria (a test)" in said
     demo_command("curate", "undo", str(number), "--why", "the test is over")
     assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
+
+
+def test_exported_build_is_imported_elsewhere_under_the_same_digest(demo_command: Callable, tmp_path: Path) -> None:
+    out = tmp_path / "map.ttl"
+    digest = json.loads(demo_command("export", out, "--format", "turtle", "--json").out)["digest"]
+    home = tmp_path / "elsewhere"
+    assert json.loads(demo_command("--home", home, "builds", "import", out, "--json").out)["digest"] == digest
+    assert demo_command("--home", home, "builds", "publish", digest[:8]).status == 0
+    again = tmp_path / "again.ttl"
+    assert demo_command("--home", home, "export", again, "--format", "turtle").status == 0
+    assert len(again.read_text()) > 10_000
 
 
 def test_path_of_two_terms_is_shown_with_its_cypher(demo_command: Callable) -> None:
@@ -298,3 +313,16 @@ def test_damaged_index_is_made_anew_by_the_command_that_the_hint_names(
     assert "strokemap index" in shown.err
     assert demo_command("--home", copy, "index").status == 0
     assert demo_command("--home", copy, "search", "aphasia").status == 0
+
+
+def test_indexes_that_nobody_needs_are_swept(demo_command: Callable, demonstration, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(demonstration.setup.settings.home, copy)
+    (copy / "index" / ".left-by-a-kill").mkdir()
+    for kind in ("care", "do", "care"):
+        correct = ("articles", "set", "lib:demonstration-words-practice-at-home", "kind", kind)
+        assert demo_command("--home", copy, *correct).status == 0
+    pointed = json.loads((copy / "current.json").read_text())["index"]
+    names = {path.name for path in (copy / "index").iterdir()}
+    assert pointed in names
+    assert len(names) == 2

@@ -37,7 +37,7 @@ def test_each_role_begins_at_its_own_screen(visit, person: str, first: str) -> N
 
 def test_demonstration_is_named_on_every_screen(visit) -> None:
     web = visit("curator")
-    for path in ("/signin", "/search", "/map"):
+    for path in ("/signin", "/search", "/map", "/map/review"):
         assert "All patients are invented" in web.get(path).text
 
 
@@ -172,6 +172,23 @@ def test_curator_sees_a_term_and_decides(visit) -> None:
     assert "word loss" in web.get("/map").text
 
 
+def test_curator_reviews_decides_and_undoes_on_one_screen(visit) -> None:
+    web = visit("curator")
+    page = web.get("/map/review").text
+    for heading in ("Least certain", "Likely duplicates", "Orphans", "Decisions in force"):
+        assert f"<h2>{heading}</h2>" in page
+    (first, *_) = re.findall(r'name="term" value="([^"]+)"', page)
+    said = {"action": "accept", "term": first, "value": "", "why": "belongs here", "then": "review"}
+    answer = web.post("/map/decisions", data=said)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/map/review")
+    number, why = re.findall(r"<tr><td>(\d+)</td><td>accept .*?: (.*?)</td>", web.get("/map/review").text)[0]
+    assert why == "belongs here"
+    undo = {"action": "undo", "term": first, "value": number, "why": "a test", "then": "review"}
+    assert web.post("/map/decisions", data=undo).status_code == 303
+    assert "belongs here" not in web.get("/map/review").text
+    assert visit("clinician").get("/map/review").status_code == 403
+
+
 def test_clinician_looks_at_the_map_but_does_not_decide(visit) -> None:
     web = visit("clinician")
     assert "Record" not in web.get("/map").text
@@ -218,7 +235,7 @@ def test_token_opens_a_session(web: TestClient, token) -> None:
 
 def test_screens_use_nothing_inline_and_nothing_from_elsewhere(visit) -> None:
     web = visit("curator")
-    for path in ("/signin", "/search", "/map"):
+    for path in ("/signin", "/search", "/map", "/map/review"):
         page = web.get(path).text
         assert not re.search(r"<script|\son[a-z]+=|style=|https?://", page)
 

@@ -96,6 +96,10 @@ class FakeStore:
                 return TermView(term=term, links=tuple(link for link in build.links if title in (link.a, link.b)))
         raise MapTermUnknown("No such term.", hint="Give its title.", where=title)
 
+    def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
+        reached = (term for term in self._find(digest)[0].terms if term.path_length)
+        return tuple(sorted(reached, key=lambda term: (term.relevance, term.title))[:limit])
+
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
         build = self._find(digest)[0]
         for title in (start, end):
@@ -318,6 +322,7 @@ def test_unknown_build_is_told_by_every_method(store: MapStore) -> None:
         store.publish,
         lambda d: store.term(d, "x"),
         lambda d: store.path(d, "x", "y"),
+        lambda d: store.least_certain(d, limit=1),
     ):
         with pytest.raises(BuildUnknown) as caught:
             ask(unknown)
@@ -334,6 +339,20 @@ def test_term_is_looked_up_with_its_links(store: MapStore) -> None:
         assert view.links == tuple(link for link in build.links if term.title in (link.a, link.b))
     with pytest.raises(MapTermUnknown):
         store.term(digest, "term 1")
+
+
+def test_least_certain_terms_come_by_relevance_then_title_without_starting_ones(store: MapStore) -> None:
+    build = build_of("a", terms=6)
+    relevances, lengths = (1.0, 0.9, 0.35, 0.35, 0.1234, 0.2), (0, 1, 1, 2, 2, 0)
+    terms = tuple(
+        replace(term, relevance=relevance, path_length=length)
+        for term, relevance, length in zip(build.terms, relevances, lengths, strict=True)
+    )
+    store.write(replace(build, terms=terms), texts=(), progress=silent)
+    expected = tuple(terms[index] for index in (4, 2, 3, 1))
+    assert store.least_certain(build.digest, limit=99) == expected
+    assert store.least_certain(build.digest, limit=2) == expected[:2]
+    assert store.least_certain(build.digest, limit=0) == ()
 
 
 def test_path_is_a_shortest_one_of_links(store: MapStore) -> None:

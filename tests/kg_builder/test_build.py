@@ -14,8 +14,10 @@ import pytest
 
 from kg_builder.build import assemble, publish_build, rollback_build
 from kg_builder.crawl import Accepted, Crawled
-from kg_builder.digest import diff_builds, digest_build
-from kg_builder.model import Build, Digest, PageText
+from kg_builder.decisions import apply_decisions
+from kg_builder.diff import diff_builds
+from kg_builder.digest import digest_build
+from kg_builder.model import Build, Decision, Digest, PageText
 from kg_builder.projection import published_projection
 from kg_builder.stores import MapStore, open_map_store
 from kg_builder.wikitext import parse_page
@@ -102,7 +104,7 @@ def test_digest_is_the_same_under_another_hash_seed(build: Build, tmp_path: Path
     code = Path(__file__).read_text(encoding="utf-8").partition("@pytest.fixture")[0]
     script = tmp_path / "other.py"
     script.write_text(f"{code}\nprint(build_of(crawled()).digest)\n", encoding="utf-8")
-    environment = os.environ | {"PYTHONHASHSEED": "12345"}
+    environment = os.environ | {"PYTHONHASHSEED": "12345", "PYTHONPATH": str(Path(__file__).parents[2])}
     found = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == build.digest
 
@@ -152,6 +154,96 @@ def test_diff_names_what_came_went_and_changed(build: Build) -> None:
     assert diff_builds(build, build).same
 
 
+def causes(a: Build, b: Build, decisions: tuple[Decision, ...] = ()) -> dict[tuple[str, ...], list[tuple[object, str]]]:
+    found: dict[tuple[str, ...], list[tuple[object, str]]] = {}
+    for cause in diff_builds(a, b, decisions).causes:
+        found.setdefault(cause.of, []).append((cause.decision or cause.page, cause.why))
+    return found
+
+
+def test_diff_names_the_page_that_caused_each_change(build: Build) -> None:
+    other = build_of(crawled(aphasia="Loss of words. See [[coma]].", brain="An organ. A [[CVA|clot]] harms it."))
+    other = replace(
+        other, terms=tuple(replace(t, relevance=0.7) if t.title == "Coma" else t for t in other.terms if t.title != "x")
+    )
+    assert causes(build, other) == {
+        ("Aphasia",): [("Aphasia", "its text changed")],
+        ("Brain",): [("Brain", "its text changed")],
+        ("Coma",): [("Aphasia", "its text changed"), ("Coma", "judged anew, 1.0000 → 0.7000")],
+        ("Aphasia", "Coma"): [("Aphasia", "its text changed")],
+        ("Aphasia", "Stroke"): [("Aphasia", "its text changed")],
+        ("Brain", "Stroke"): [("Brain", "its text changed")],
+    }
+
+
+def test_diff_tells_a_term_that_came_or_went_from_the_pages_that_led_there(build: Build) -> None:
+    """Brain was reached from Stroke alone: with that mention gone, the page of Stroke is the cause."""
+    grown = crawled(stroke="A [[CVA]] is a name.")
+    without = build_of(replace(grown, terms=tuple(term for term in grown.terms if term.page.title != "Brain")))
+    went, came = causes(build, without), causes(without, build)
+    assert went["Brain",] == came["Brain",] == [("Stroke", "its text changed")]
+    assert went["Brain", "Stroke"] == [("Brain", "it is no term any more")]
+    assert came["Brain", "Stroke"] == [("Brain", "it is a term now")]
+    same_pages = replace(build, terms=tuple(term for term in build.terms if term.title != "Coma"))
+    assert causes(build, same_pages)["Coma",] == [("Coma", "refused, linked no more, or its page is gone")]
+    shorter = replace(same_pages, topic=replace(TOPIC, path_length=0))
+    assert causes(build, shorter)["Coma",] == [("Coma", "the topic changed")]
+    fresh = replace(same_pages, made=replace(build.made, judge="another"))
+    assert causes(build, fresh)["Coma",] == [("Coma", "the judge changed")]
+
+
+def test_diff_names_links_and_redirects_that_changed_under_the_same_text(build: Build) -> None:
+    said = causes(build, build_of(crawled(aphasia="Loss of speech. Often after a stroke.")))
+    assert said == {("Aphasia", "Stroke"): [("Aphasia", "its links changed")]}
+    renamed = replace(build, terms=(*build.terms[:3], replace(build.terms[3], other_names=("Apoplexy",))))
+    assert causes(build, renamed) == {("Stroke",): [("Stroke", "its redirects or codes changed")]}
+
+
+def test_diff_names_decisions_made_between_the_two_and_no_other(build: Build) -> None:
+    def decision(number: int, action: str, term: str, value: str = "", *, hours: int) -> Decision:
+        at = NOON + timedelta(hours=hours)
+        return Decision(number=number, action=action, term=term, value=value, who="Dr Ito", why="off", at=at)
+
+    reject, early = decision(2, "reject", "Brain", hours=1), decision(1, "accept", "Brain", hours=0)
+    cut = decision(3, "unlink", "Stroke", "Aphasia", hours=1)
+    after = apply_decisions(build, [early, reject, cut])
+    after = replace(after, made=replace(after.made, at=NOON + timedelta(hours=2)))
+    undo = decision(4, "undo", "Brain", "2", hours=3)
+    assert causes(build, after, (early, reject, cut, undo)) == {
+        ("Brain",): [(2, "reject Brain (off)")],
+        ("Brain", "Stroke"): [(2, "reject Brain (off)")],
+        ("Aphasia", "Stroke"): [(3, "unlink Stroke Aphasia (off)")],
+    }
+    again = replace(apply_decisions(build, [cut]), made=replace(after.made, at=NOON + timedelta(hours=4)))
+    assert causes(after, again, (early, reject, cut, undo))["Brain",] == [(4, "undone: reject Brain (off)")]
+
+
+def test_diff_names_both_the_decision_and_the_page_where_both_changed_a_term(build: Build) -> None:
+    at = NOON + timedelta(hours=1)
+    said = {"who": "Dr Ito", "why": "said", "at": at}
+    alias = Decision(number=1, action="alias", term="Aphasia", value="Wordlessness", **said)
+    link = Decision(number=2, action="link", term="Coma", value="Brain", **said)
+    merge = Decision(number=3, action="merge", term="Stroke", value="Brain", **said)
+    changed = build_of(crawled(aphasia="Loss of words, often after a [[stroke]].", coma="Deeper sleep."))
+    after = apply_decisions(changed, [alias, link, merge])
+    found = causes(build, replace(after, made=replace(after.made, at=at)), (alias, link, merge))
+    assert found["Aphasia",] == [(1, "alias Aphasia Wordlessness (said)"), ("Aphasia", "its text changed")]
+    assert found["Coma",] == [("Coma", "its text changed")], "a link changes no term"
+    assert found["Stroke",] == [(3, "merge Stroke Brain (said)")], "the merged text is no change of the page"
+    assert found["Aphasia", "Stroke"][-1] == ("Aphasia", "its text changed")
+    assert [cause for cause, _ in found["Coma", "Stroke"]] == [3]
+
+
+def test_every_difference_has_a_cause(build: Build) -> None:
+    changes = [{"coma": "Deep."}, {"stroke": "Nothing."}, {"brain": "[[Coma]]"}, {"aphasia": "[[Brain]] and [[coma]]."}]
+    for change in changes:
+        found = diff_builds(build, build_of(crawled(**change)))
+        items = {(title,) for title in (*found.terms_added, *found.terms_removed, *found.terms_changed)}
+        items |= {*found.links_added, *found.links_removed, *found.links_changed}
+        assert {cause.of for cause in found.causes} == items != set()
+        assert all(cause.page for cause in found.causes)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> MapStore:
     return open_map_store(f"sqlite://{tmp_path}/map.db")
@@ -183,6 +275,20 @@ def test_rollback_goes_back_to_the_build_published_before(store: MapStore, home:
     with pytest.raises(BuildUnknown):
         rollback_build(store, "stroke", home=home, progress=silent)
     assert store.published("stroke") == home.current("map") == first
+
+
+def test_projections_of_builds_that_are_kept_no_more_are_swept_and_so_is_what_a_kill_left(
+    store: MapStore, home: Home
+) -> None:
+    digests = [stored(store, coma=f"Sleep {number}.") for number in range(3)]
+    for digest in digests:
+        publish_build(store, digest, home=home, progress=silent)
+    (home.projections / ".making").mkdir()
+    digests += [stored(store, coma=f"Sleep {number}.") for number in range(3, 6)]
+    publish_build(store, digests[-1], home=home, progress=silent)
+    assert digests[0] not in {build.digest for build in store.builds()}
+    assert {path.name for path in home.projections.iterdir()} == {digests[1], digests[2], digests[-1]}
+    assert rollback_build(store, "stroke", home=home, progress=silent).digest == digests[2]
 
 
 def test_unknown_build_is_not_published_and_nothing_moves(store: MapStore, home: Home) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kg_builder.curate import ACTIONS, apply_decisions, curated_texts, decide, in_force, review_queue
+from kg_builder.curate import ACTIONS, apply_decisions, curated_texts, decide, history, in_force, review_queue
 from kg_builder.digest import digest_build
-from kg_builder.model import Build, Decision, Link, PageText, Term
+from kg_builder.model import Build, Decision, Digest, Evidence, Link, PageText, Term
 from kg_builder.projection import make_projection
 from kg_builder.stores import MapStore, open_map_store
 from strokemap.errors import DecisionInvalid
@@ -144,6 +144,71 @@ def test_a_link_is_added_with_its_reason_as_the_sentence_and_one_is_cut(
     assert link_of(after, "Aphasia", "Medicine") is not None
 
 
+def test_splitting_takes_apart_what_was_merged_with_nothing_lost(build: Build, store: MapStore, say: Decide) -> None:
+    say("merge", "Stroke", "Atrial fibrillation")
+    say("rename", "Stroke", "Cerebral stroke")
+    split = say("split", "Stroke", "Atrial fibrillation")
+    assert (split.action, split.value) == ("undo", "1")
+    after = apply_decisions(build, store.decisions())
+    assert term_of(after, "Atrial fibrillation") == term_of(build, "Atrial fibrillation")
+    assert say("merge", "Stroke", "Atrial fibrillation").number == 4, "and may be merged again"
+
+
+def test_splitting_makes_another_name_a_term_that_takes_its_sentences_along(
+    build: Build, store: MapStore, say: Decide
+) -> None:
+    first = build.links[0]
+    said = Evidence(source="Medicine", target="Aphasia", section="", sentence="Dysphasia, once a word of its own.")
+    link = replace(first, evidence=(*first.evidence, said))
+    build = replace(build, links=(link, *build.links[1:]))
+    number = say("split", "Aphasia", "Dysphasia").number
+    after = apply_decisions(build, store.decisions())
+    assert_sound(after)
+    part, rest = term_of(after, "Dysphasia"), term_of(after, "Aphasia")
+    assert (part.path_length, part.codes, part.other_names) == (2, (), ())
+    assert part.reasons == ("split from “Aphasia”: seen on the ward",)
+    assert (rest.other_names, rest.codes) == (("trouble finding words",), term_of(build, "Aphasia").codes)
+    found = link_of(after, "Dysphasia", "Medicine")
+    assert found is not None
+    assert found.evidence == (replace(said, target="Dysphasia"),)
+    assert link_of(after, "Aphasia", "Medicine") == first, "what does not say the name stays"
+    between = link_of(after, "Aphasia", "Dysphasia")
+    assert between is not None
+    assert [item.sentence for item in between.evidence] == ["seen on the ward"]
+    say("undo", value=str(number))
+    assert apply_decisions(build, store.decisions()).links == build.links
+
+
+def test_a_term_that_was_split_off_takes_decisions_like_any_other(build: Build, store: MapStore, say: Decide) -> None:
+    say("split", "Aphasia", "Dysphasia")
+    split = apply_decisions(build, store.decisions())
+    store.write(split, texts=(), progress=silent)
+    store.publish(split.digest)
+    say("code", "Dysphasia", "icd10:R47.02")
+    say("link", "Dysphasia", "Stroke")
+    say("rename", "Dysphasia", "Partial aphasia")
+    after = apply_decisions(build, store.decisions())
+    assert_sound(after)
+    assert term_of(after, "Partial aphasia").codes == (("icd10", "R47.02"),)
+    assert link_of(after, "Partial aphasia", "Stroke") is not None
+    say("reject", "Aphasia")
+    assert {"Aphasia", "Partial aphasia"}.isdisjoint(titles(apply_decisions(build, store.decisions())))
+
+
+def test_the_history_of_a_term_has_what_was_decided_under_any_title_and_what_was_undone(
+    store: MapStore, say: Decide
+) -> None:
+    say("rename", "Aphasia", "Loss of language")
+    say("alias", "Zoster", "Shingles")
+    say("merge", "Aphasia", "Warfarin")
+    say("undo", value="3")
+    say("code", "Loss of language", "icd10:R47.09")
+    for title in ("Aphasia", "Loss of language"):
+        assert [item.number for item in history(store.decisions(), title)] == [1, 3, 4, 5]
+    assert [item.number for item in history(store.decisions(), "Warfarin")] == [3, 4]
+    assert history(store.decisions(), "Stroke") == ()
+
+
 # --- one after another, and undone ----------------------------------------------------------------------------------
 
 
@@ -153,6 +218,7 @@ def test_a_link_is_added_with_its_reason_as_the_sentence_and_one_is_cut(
         ("reject", "Aphasia", ""),
         ("merge", "Stroke", "Atrial fibrillation"),
         ("rename", "Aphasia", "Loss of language"),
+        ("split", "Aphasia", "Dysphasia"),
         ("alias", "Zoster", "Shingles"),
         ("code", "Zoster", "icd10:B02"),
         ("link", "Zoster", "Stroke"),
@@ -230,7 +296,7 @@ def test_applying_twice_is_applying_once(build: Build, store: MapStore, say: Dec
 )
 @given(data=st.data())
 def test_no_list_of_decisions_makes_an_unsound_build_or_fails_to_be_undone(build: Build, data: st.DataObject) -> None:
-    names = st.sampled_from([*titles(build), "Elsewhere", "Newname"])
+    names = st.sampled_from([*titles(build), "Elsewhere", "Newname", "Dysphasia", "CVA"])
     decisions = [
         Decision(
             number=number,
@@ -266,6 +332,8 @@ def test_no_list_of_decisions_makes_an_unsound_build_or_fails_to_be_undone(build
         ("merge", "Stroke", "Nowhere", "value"),
         ("merge", "Stroke", "Stroke", "value"),
         ("merge", "Aphasia", "Stroke", "value"),
+        ("split", "Aphasia", "Shingles", "value"),
+        ("split", "Stroke", "Aphasia", "value"),
         ("rename", "Aphasia", "Stroke", "value"),
         ("rename", "Aphasia", "Aphasia", "value"),
         ("rename", "Aphasia", "—!", "value"),
@@ -299,6 +367,7 @@ def test_an_impossible_decision_is_refused_and_nothing_is_kept(
         (("reject", "Aphasia"), ("link", "Zoster", "Aphasia")),
         (("accept", "Aphasia"), ("reject", "Aphasia")),
         (("merge", "Stroke", "Aphasia"), ("merge", "Warfarin", "Aphasia")),
+        (("split", "Aphasia", "Dysphasia"), ("split", "Aphasia", "Dysphasia")),
         (("merge", "Stroke", "Aphasia"), ("rename", "Aphasia", "Speechlessness")),
         (("merge", "Aphasia", "Warfarin"), ("merge", "Warfarin", "Aphasia")),
         (("rename", "Aphasia", "Speechlessness"), ("rename", "Aphasia", "Wordlessness")),
@@ -335,17 +404,20 @@ def test_a_decision_without_a_name_or_a_reason_is_refused(store: MapStore, build
 def test_the_least_certain_come_first_and_starting_and_decided_terms_never(
     build: Build, store: MapStore, say: Decide
 ) -> None:
-    assert [item.title for item in review_queue(build, (), limit=3)] == ["Zoster", "Medicine", "Warfarin"]
+    def queued(digest: Digest, limit: int = 99) -> list[str]:
+        return [item.title for item in review_queue(store, digest, limit=limit)]
+
+    assert queued(build.digest, 3) == ["Zoster", "Medicine", "Warfarin"]
     say("accept", "Zoster")
     say("rename", "Medicine", "Medical science")
     say("alias", "Warfarin", "Coumadin")
     after = apply_decisions(build, store.decisions())
-    queue = review_queue(after, store.decisions(), limit=99)
-    assert [item.title for item in queue] == ["Warfarin", "Speech therapy", "Atrial fibrillation", "Aphasia"]
-    assert queue[0].reasons == ("linked from the lead",)
-    assert review_queue(build, (), limit=0) == ()
+    store.write(after, texts=(), progress=silent)
+    assert queued(after.digest) == ["Warfarin", "Speech therapy", "Atrial fibrillation", "Aphasia"]
+    assert review_queue(store, after.digest, limit=1)[0].reasons == ("linked from the lead",)
+    assert queued(build.digest, 0) == []
     say("undo", value="1")
-    assert review_queue(build, store.decisions(), limit=1)[0].title == "Zoster"
+    assert queued(build.digest, 1) == ["Zoster"]
 
 
 # --- texts ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 import random
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from kg_builder.judge import Context, open_judge
 from kg_builder.judge.features import FEATURES
 from kg_builder.judge.model import REASONS, ModelJudge, shipped_model
-from kg_builder.judge.train import Example, read_examples, train_judge
+from kg_builder.judge.train import Decided, read_examples, train_beside, train_judge
 from kg_builder.model import Candidate, Page
 from kg_builder.wikitext import parse_page
 from strokemap.errors import InputMissing, JudgeMalformed
@@ -170,15 +170,42 @@ def test_the_examples_are_several_topics_none_of_them_the_one_we_ship() -> None:
     assert len({(example.topic, example.title) for example in examples}) == len(examples)
 
 
-def test_more_examples_change_the_model_and_its_digest(tmp_path: Path) -> None:
-    few = tmp_path / "few.jsonl"
-    chosen = [asdict(example) for example in read_examples() if example.topic in ("asthma", "beekeeping")]
-    few.write_text("\n".join(map(json.dumps, chosen)), encoding="utf-8")
-    extra = Example(topic="asthma", label="far", title="Zebra", wikitext="A zebra is a striped horse of [[Africa]].")
-    plain, more = train_judge(few), train_judge(few, extra=(extra,))
-    assert more.trained_on != plain.trained_on
-    assert more.coefficients != plain.coefficients
-    assert more.report["examples"] == plain.report["examples"] + 1
+def _decided(*, like: str, count: int = 12) -> list[Decided]:
+    """Decisions by one feature: pages with much of it are near, or far, by turns."""
+    return [
+        Decided(title=f"Page {n}", near=n % 2 == 0, values={like: 2.0 if n % 2 == 0 else -2.0}) for n in range(count)
+    ]
+
+
+def test_decisions_change_the_model_and_its_digest(retrained: LinearModel) -> None:
+    taught = train_judge(decided=_decided(like="opening_alike"))
+    column = taught.features.index("opening_alike")
+    assert taught.trained_on != retrained.trained_on
+    assert taught.coefficients[column] > retrained.coefficients[column]
+    assert taught.report["examples"] == retrained.report["examples"] + 12
+
+
+def test_a_model_that_decisions_made_better_is_told_from_a_worse_one(retrained: LinearModel) -> None:
+    decided = _decided(like="opening_alike")
+    flipped = replace(retrained, coefficients=tuple(-one for one in retrained.coefficients))
+    assert not train_beside(flipped, decided=decided).worse
+    certain = replace(retrained, coefficients=tuple(100 * one for one in retrained.coefficients))
+    assert train_beside(certain, decided=decided).worse
+
+
+def test_the_same_model_again_is_no_worse(retrained: LinearModel) -> None:
+    again = train_beside(retrained, decided=())
+    assert not again.worse
+    assert again.model == retrained
+
+
+def test_the_report_says_of_how_many_pages_scored_alike_how_many_are_near(retrained: LinearModel) -> None:
+    report = retrained.report
+    pages = {name: value for name, value in report.items() if name.endswith("_pages")}
+    assert sum(pages.values()) == report["examples"]
+    shares = [report[name.replace("_pages", "_near")] for name in sorted(pages)]
+    assert shares == sorted(shares)
+    assert 0 < report["brier"] < 0.2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 from kg_builder.model import Build, PageText
 from kg_builder.stores import open_map_store
 from kg_builder.stores import sqlite as module
-from kg_builder.stores.sqlite import KEPT, SqliteMapStore
+from kg_builder.stores.base import KEPT
+from kg_builder.stores.sqlite import SqliteMapStore
 from strokemap.errors import FormatUnknown, MapStoreUnreachable, MapStoreUnsupported
 from strokemap.progress import silent
 

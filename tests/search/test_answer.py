@@ -158,6 +158,13 @@ def test_quoted_words_must_stand_together(ask: Ask):
     assert ids(ask('"words of loss"')) == []
 
 
+def test_what_is_left_out_is_left_out_in_its_other_names_and_spellings(ask: Ask):
+    assert "wiki:Aphasia#" in ids(ask("brain"))
+    assert "wiki:Aphasia#" not in ids(ask("brain without dysphasia"))
+    assert "lib:warn" in ids(ask("help ischemic"))
+    assert "lib:warn" not in ids(ask("help -ischaemic"))
+
+
 def test_terms_are_added_and_left_out_by_hand(ask: Ask):
     assert "Warfarin" not in {term.term for term in ask("aphasia").expansion}
     assert "Warfarin" in {term.term for term in ask("aphasia", with_terms=("warfarin",)).expansion}
@@ -209,6 +216,9 @@ _WORDS = st.sampled_from(
         '"',
         "without",
         "bread",
+        "strok",
+        "damage",
+        "haemorrhage",
         "the",
         "(",
         "*",
@@ -232,5 +242,25 @@ def test_any_string_is_a_query_and_expansion_never_empties_the_list(text: str, a
         assert math.fsum(part.score for part in result.parts) == pytest.approx(result.score, abs=1e-6)
 
 
+def test_words_that_name_nothing_lead_to_the_page_that_begins_with_them(ask: Ask):
+    found = {term.term: term for term in ask("loss of language after damage to the brain").expansion}
+    assert found["Aphasia"].reason == "its page has these words at the beginning"
+    assert "Aphasia" not in {term.term for term in ask("bread after damage to the brain").expansion}
+
+
+def test_a_misspelt_word_is_searched_as_it_was_meant(ask: Ask):
+    answer = ask("strok")
+    assert [(term.term, term.surface) for term in answer.terms] == [("Stroke", "strok")]
+    assert ("stroke", "no text has “strok”") in {(term.term, term.reason) for term in answer.expansion}
+    assert answer.results
+    assert ask("strok", expand=False).results == ()
+
+
+def test_what_the_texts_added_is_left_out_by_its_name(ask: Ask):
+    assert "stroke" not in {term.term for term in ask("strok", without_terms=("stroke",)).expansion}
+
+
 def test_the_longest_query_is_answered(ask: Ask):
     assert ask(" ".join(f"word{number}" for number in range(1100)) + " stroke").results
+    assert ask("stroke " + "x" * 9_900).results
+    assert ask("stroke " + " ".join(f"wo{'rd' * (number % 7 + 2)}s" for number in range(500))).results

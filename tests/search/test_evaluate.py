@@ -10,7 +10,7 @@ from kg_builder.projection import Projection
 from search.bench import read_judgements
 from search.evaluate import RetrievalEvaluation, evaluate_retrieval, measure, randomisation_p
 from search.gate import Gate
-from strokemap.errors import BenchMalformed, InputMissing
+from strokemap.errors import BenchMalformed, HomeUnwritable, InputMissing
 from strokemap.progress import silent
 
 Write = Callable[..., Path]
@@ -48,6 +48,28 @@ def test_expansion_is_measured_beside_the_words_alone(
     assert found.expanded == {"nDCG@10": 1.0, "R@10": 1.0, "R@100": 1.0, "RR@10": 1.0}
     assert found.change.p == 1.0
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_runs_and_gains_are_kept_in_the_format_of_trec(
+    bench: tuple[Path, Path, Path], tiny_map: Projection, gate: Gate, tmp_path: Path
+):
+    evaluate_retrieval(
+        *bench, projection=tiny_map, work=tmp_path / "work", gate=gate, progress=silent, runs=tmp_path / "runs"
+    )
+    runs = {path.name: path.read_text().splitlines() for path in (tmp_path / "runs").iterdir()}
+    assert runs == {
+        "words.run": ["q2 Q0 d3 1 100 words"],
+        "expanded.run": ["q1 Q0 d2 1 100 expanded", "q2 Q0 d3 1 100 expanded"],
+        "gains.tsv": ["query\tgain", "q1\t1.000000", "q2\t0.000000"],
+    }
+
+
+def test_runs_that_cant_be_written_are_told(bench: tuple[Path, Path, Path], gate: Gate, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HomeUnwritable):
+        evaluate_retrieval(
+            *bench, projection=None, work=tmp_path / "work", gate=gate, progress=silent, runs=tmp_path / "file" / "runs"
+        )
 
 
 def test_without_a_map_only_the_words_are_measured(bench: tuple[Path, Path, Path], gate: Gate, tmp_path: Path):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.link_queries import FOLDER, made_up_map, measure, read_labels
 from kg_builder.projection import Projection
 from search.linker import Linked, find_term, find_terms, link
 from search.query import Query, read_words
@@ -132,3 +135,26 @@ def test_any_text_is_linked_with_true_places(text: str, tiny_map: Projection):
     for term in linked(text, tiny_map).terms:
         assert text[term.start : term.end] == term.surface
         assert tiny_map.term(term.term) is not None
+
+
+def test_ambiguous_abbreviations_go_to_the_term_that_the_other_words_are_near(tmp_path: Path):
+    projection = made_up_map(FOLDER / "ambiguous-map.json", folder=tmp_path)
+    found = measure(read_labels(FOLDER / "ambiguous.tsv"), projection=projection, index=None)
+    assert found.faults == {}
+    assert (found.wrong, found.missed) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cerebro vascular accident", []),
+        ("brainattack", ["Stroke"]),
+        ("a f", []),
+        ("fast speech test", []),
+        ("transient ischaemic attacks", ["Transient ischemic attack"]),
+    ],
+)
+def test_names_are_found_written_together_apart_and_in_british_spelling(
+    text: str, expected: list[str], tiny_map: Projection
+):
+    assert named(text, tiny_map) == expected
