@@ -50,5 +50,7 @@ def correct_article(home: Home, id: str, *, field: str, value: str, progress: Pr
 
 
 def _newest(home: Home) -> list[str]:
-    made = sorted(home.index.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    # What a killed process left has a name with a dot, and is of no use to anyone.
+    made = [folder for folder in home.index.iterdir() if not folder.name.startswith(".")]
+    made.sort(key=lambda folder: folder.stat().st_mtime_ns)
     return [folder.name for folder in made[-KEPT:]]

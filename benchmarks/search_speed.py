@@ -173,18 +173,18 @@ def cypher(projection: Projection, starts: list[list[TermId]], folder: Path) -> 
     """Time the nearest terms within two links of the same map on a Neo4j of its own."""
     from neo4j import GraphDatabase
 
-    from tests.servers.neo4j import VERSION, running_neo4j
+    from tests.servers.neo4j import PASSWORD, VERSION, Neo4jProcess
 
+    (folder / "neo4j").mkdir()
     ask = (
         "MATCH (s:Term)-[a:LINKED]-(m:Term) WHERE s.id IN $ids WITH m, sum(a.weight) AS near "
         "MATCH (m)-[b:LINKED]-(n:Term) WHERE NOT n.id IN $ids "
         "RETURN n.id AS id, sum(near * b.weight) AS score ORDER BY score DESC LIMIT 20"
     )
-    with running_neo4j(folder / "neo4j", heap="2g", pagecache="512m", brief=False) as server:
-        where, _, _ = server.url.rpartition("/") if server.url.count("/") > 2 else (server.url, "", "")
-        bare = where.split("@")[-1].removeprefix("neo4j://")
-        user, _, password = where.removeprefix("neo4j://").rpartition("@")[0].partition(":")
-        with GraphDatabase.driver(f"bolt://{bare}", auth=(user, password)) as driver:
+    measured = Neo4jProcess(folder / "neo4j", heap="2g", pagecache="512m", brief=False)
+    with measured.running() as server:
+        address = f"bolt://127.0.0.1:{server.port}"
+        with GraphDatabase.driver(address, auth=("neo4j", PASSWORD), notifications_min_severity="OFF") as driver:
             driver.execute_query("CREATE CONSTRAINT term IF NOT EXISTS FOR (t:Term) REQUIRE t.id IS UNIQUE")
             for start in range(0, len(projection), 10_000):
                 ids = list(range(start, min(len(projection), start + 10_000)))
