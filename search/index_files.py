@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
@@ -61,22 +61,25 @@ def build_index(
     """
     digest = hashlib.sha256("\n".join([FORMAT, projection.digest, library.digest]).encode()).hexdigest()
     describing = partial(describe, projection=projection)
+    digests = library.digests()
     base = folder / base_of(folder / edited) if edited else folder / digest
     if base.name != digest:
-        changed = _changed(library, base=base, of_map=projection.digest)
+        changed = _changed(digests, base=base, of_map=projection.digest)
         if changed is not None:
             name = hashlib.sha256(f"{digest}\n{base.name}".encode()).hexdigest()
-            editing = partial(_edit, map(library.get, changed), base=base, describing=describing)
+            editing = partial(_edit, map(library.get, changed), base=base, describing=describing, digests=digests)
             return _made(folder / name, editing)
     articles = chain(library.articles(), page_articles(projection))
-    writing = partial(_write, articles, describing=describing, map=projection.digest, progress=progress)
+    writing = partial(
+        _write, articles, describing=describing, digests=digests, map=projection.digest, progress=progress
+    )
     return _made(folder / digest, writing)
 
 
 def write_index(articles: Iterable[Article], *, folder: Path, progress: Progress) -> TextIndex:
     """Index just these articles as they are; what was in ``folder`` is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
-    return _made(folder, partial(_write, articles, describing=_as_it_is, map="", progress=progress))
+    return _made(folder, partial(_write, articles, describing=_as_it_is, digests={}, map="", progress=progress))
 
 
 def base_of(folder: Path) -> str:
@@ -138,7 +141,7 @@ def _made(folder: Path, write: Callable[[Path], Manifest]) -> TextIndex:
     return open_index(folder)
 
 
-def _changed(library: Library, *, base: Path, of_map: str) -> list[str] | None:
+def _changed(now: Mapping[str, str], *, base: Path, of_map: str) -> list[str] | None:
     """Give the ids changed since ``base`` was made; None where it is of no use, or too many are."""
     try:
         if _read_manifest(base).map != of_map:
@@ -146,25 +149,38 @@ def _changed(library: Library, *, base: Path, of_map: str) -> list[str] | None:
         before = StoredArticles.open([base / ARTICLES]).digests(LIBRARY)
     except (IndexMissing, sqlite3.Error):
         return None
-    now = library.digests()
     changed = sorted(id for id, digest in now.items() if before.get(id) != digest)
     return changed if before.keys() <= now.keys() and len(changed) <= MOST_EDITS else None
 
 
 def _edit(
-    articles: Iterable[Article], folder: Path, *, base: Path, describing: Callable[[Article], Article]
+    articles: Iterable[Article],
+    folder: Path,
+    *,
+    base: Path,
+    describing: Callable[[Article], Article],
+    digests: Mapping[str, str],
 ) -> Manifest:
     link_file(base / ARTICLES, folder / ARTICLES)
-    write_articles(articles, file=folder / EDITS, describe=describing, base=[base / ARTICLES])
+    write_articles(articles, file=folder / EDITS, describe=describing, digests=digests, base=[base / ARTICLES])
     total = edit_segments(StoredArticles.open([folder / EDITS]).own(), base=base, folder=folder)
     return Manifest(articles=total, map=_read_manifest(base).map, base=base.name)
 
 
 def _write(
-    articles: Iterable[Article], folder: Path, *, describing: Callable[[Article], Article], map: str, progress: Progress
+    articles: Iterable[Article],
+    folder: Path,
+    *,
+    describing: Callable[[Article], Article],
+    digests: Mapping[str, str],
+    map: str,
+    progress: Progress,
 ) -> Manifest:
     total = write_articles(
-        _told(articles, "reading articles", None, progress), file=folder / ARTICLES, describe=describing
+        _told(articles, "reading articles", None, progress),
+        file=folder / ARTICLES,
+        describe=describing,
+        digests=digests,
     )
     stored = StoredArticles.open([folder / ARTICLES]).own()
     write_segments(_told(stored, "indexing articles", total, progress), folder=folder)

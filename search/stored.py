@@ -10,9 +10,10 @@ A file is written once and then only read, by any number of threads. Methods rai
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from search.article import Article, article_digest, format_article, parse_article
 from search.duplicates import are_alike, bands, runs
@@ -86,9 +87,13 @@ def write_articles(
     *,
     file: Path,
     describe: Callable[[Article], Article],
+    digests: Mapping[str, str] = MappingProxyType({}),
     base: Sequence[Path] = (),
 ) -> int:
     """Write articles, described, and give their number; the last of several with one id counts.
+
+    ``digests`` has those that the library knows its articles by: an article written by an older version, without some
+    fields of today's, keeps its own.
 
     Each joins the group of the first article, here or in the files of ``base``, that it is nearly the same as.
     """
@@ -96,7 +101,8 @@ def write_articles(
         for statement in _TABLES:
             database.execute(statement)
         for article in articles:
-            content, digest = format_article(describe(article)), article_digest(article)
+            content = format_article(describe(article))
+            digest = digests.get(article.id) or article_digest(article)
             database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", [article.id, content])
             # A group has an article's digest for a name: what was changed since is no longer of its old group.
             database.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", [article.id, digest, digest])

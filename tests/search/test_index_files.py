@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,17 @@ def test_edited_and_whole_index_find_the_same_with_nearly_the_same_scores(librar
         for index in (edited, anew)
     ]
     assert scores[0] == pytest.approx(scores[1], rel=0.2)
+
+
+def test_articles_of_an_older_version_do_not_count_as_edited(library: Library, build: Build):
+    with closing(sqlite3.connect(library.folder / "library.db")) as database, database:
+        # An older version knew fewer fields, and so had another digest for the same article.
+        database.execute("UPDATE articles SET hash = 'older' || id")
+    whole = build()
+    library.correct("lib:walk", "kind", "care")
+    edited = build(whole.digest)
+    assert edited.digest != build().digest
+    assert edited.article("lib:walk").kind == "care"
 
 
 def test_many_edits_are_indexed_anew(library: Library, build: Build):
