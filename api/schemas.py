@@ -107,6 +107,7 @@ class RecommendOut(BaseModel):
     patient: str
     as_of: str
     profile_version: str
+    data_as_of: str | None
     results: list[RecommendedOut]
     withheld: list[WithheldOut]
     why: str
@@ -174,6 +175,7 @@ def recommend_out(
         patient=recommendation.patient,
         as_of=recommendation.as_of.isoformat(),
         profile_version=recommendation.profile_version,
+        data_as_of=recommendation.data_as_of,
         results=[
             RecommendedOut(
                 id=result.id,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.schemas import EntryError, ShortText, StepOut, Strict, fields_of, steps_out
+from kg_builder.stores.neo4j_rows import path_cypher
 from search import Answer, Article, Query
 from search.query import Filters
 
@@ -70,6 +71,7 @@ class ExpandedTermOut(BaseModel):
     weight: float
     reason: str
     path: list[StepOut]
+    cypher: str = Field(description="shows the path in Neo4j Browser; empty without a path")
     said: str = Field(description="what to call it: for patients its plainest name")
 
 
@@ -168,6 +170,7 @@ def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | N
                 weight=term.weight,
                 reason=term.reason,
                 path=steps_out(term.path),
+                cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
                 said=answer.said[term.term],
             )
             for term in answer.expansion

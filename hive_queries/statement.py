@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -38,6 +39,20 @@ def read_shipped(name: str) -> tuple[Statement, ...]:
     from hive_queries.dialect import read_statements
 
     return read_statements((files("hive_queries") / name).read_text(encoding="utf-8"), where=name)
+
+
+@cache
+def read_composed(name: str) -> Statement:
+    """Give the one statement of a .hql file in which ``{x}`` stands for the text of view ``x``, or of ``x.hql``."""
+    from hive_queries.dialect import read_statements
+
+    bodies = {item.name: item.hiveql.split(" AS\n", 1)[1] for item in read_shipped("tables.hql") if item.kind == "view"}
+    text = (files("hive_queries") / name).read_text(encoding="utf-8")
+    for part in re.findall(r"^\{([a-z_]+)\}$", text, re.MULTILINE):
+        body = bodies[part] if part in bodies else read_shipped(f"{part}.hql")[0].hiveql
+        text = text.replace(f"{{{part}}}", body)
+    (statement,) = read_statements(text, where=name)
+    return statement
 
 
 def tables() -> tuple[Statement, ...]:
