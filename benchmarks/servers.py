@@ -1,4 +1,4 @@
-"""The real servers: seconds to start, memory, loading and profiling on each history store, how soon a frozen one is told.
+"""The real servers: seconds to start, memory, loads and profiles on each history store, how soon a frozen one is told.
 
     python -m benchmarks.servers
 
