@@ -16,10 +16,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "search": frozenset({"patient", "clinician", "curator"}),
     "recommend": frozenset({"patient", "clinician"}),
     "read article": frozenset({"patient", "clinician", "curator", "auditor"}),
+    "correct article": frozenset({"curator"}),
     "read map": frozenset({"clinician", "curator", "auditor"}),
     "decide": frozenset({"curator"}),
     "publish": frozenset({"curator"}),
     "send batch": frozenset({"institution"}),
+    "ask": frozenset({"clinician", "curator", "auditor"}),
     "fetch receipt": frozenset({"patient", "clinician", "curator", "auditor", "institution"}),
     "decision support": frozenset({"clinician"}),
 }

@@ -298,6 +298,13 @@ class TermUnknown(SearchError):
     http_status = 422
 
 
+class ListOutdated(SearchError):
+    """A next page is asked of a list whose index has been replaced since its first page."""
+
+    code = "search.list.outdated"
+    http_status = 409
+
+
 class IndexMissing(SearchError):
     """There is no text index for the published build and the library."""
 
@@ -370,6 +377,13 @@ class BatchMalformed(HistoryError):
     """An extract as a whole is not of the format named; nothing of it was taken."""
 
     code = "history.batch.malformed"
+    http_status = 422
+
+
+class MappingInvalid(HistoryError):
+    """A mapping file is not TOML, or says what a mapping can't."""
+
+    code = "history.mapping.invalid"
     http_status = 422
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hive_queries.extracts import Extract
@@ -25,6 +25,7 @@ from hive_queries.rows import (
     display_of,
     id_of,
     number_of,
+    stamp_of,
     text_of,
 )
 
@@ -77,7 +78,17 @@ def read(extract: Extract) -> Iterator[Reading]:
             try:
                 yield _resource(text)
             except Unreadable as error:
-                yield BadRow(file=file.name, line=line, field=error.field, reason=error.reason, row=text.strip())
+                yield BadRow(
+                    file=file.name, line=line, number=line, field=error.field, reason=error.reason, row=text.strip()
+                )
+
+
+def again(bad: BadRow) -> Reading:
+    """Read a mended line."""
+    try:
+        return _resource(bad.row if isinstance(bad.row, str) else json.dumps(bad.row))
+    except Unreadable as error:
+        return replace(bad, field=error.field, reason=error.reason)
 
 
 def _resource(text: str) -> Reading:
@@ -109,7 +120,31 @@ def _patient(resource: Json) -> Taken:
         died_on=died_on,
         died_precision=precision if dead else "",
     )
-    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person)
+    return Taken(
+        own_id=own_id,
+        natural_key=("Patient", own_id),
+        person=person,
+        events=tuple(_languages(resource)),
+        changed_us=_changed(resource),
+    )
+
+
+def _languages(patient: Json) -> Iterator[Event]:
+    name = "Patient.communication"
+    for spoken in _list(patient, "communication"):
+        tag = text_of(_text(spoken, "language.coding.code"), name=name)
+        if tag:
+            yield Event(
+                table="observations",
+                kind="observation",
+                system="bcp47",
+                code=tag,
+                source_column=name,
+                source_value=tag,
+                display=display_of(_text(spoken, "language.text")),
+                on=None,
+                precision="unknown",
+            )
 
 
 def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
@@ -118,6 +153,7 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
     dated = next((path for path in kind.dates if _text(resource, path)), kind.dates[0])
     on, precision = date_of(_text(resource, dated), name=f"{name}.{dated}")
     encounter = resource_id if kind.kind == "encounter" else _reference(_text(resource, "encounter.reference"))
+    until, _ = date_of(_text(resource, "period.end") if kind.kind == "encounter" else "", name=f"{name}.period.end")
     void = {_text(resource, "status"), _text(resource, "verificationStatus.coding.code")} & _VOID
 
     def events(said: Iterable[tuple[Json, str, _Value]]) -> tuple[Event, ...]:
@@ -132,6 +168,7 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
                 display=display,
                 on=on,
                 precision=precision,
+                until=until,
                 encounter=encounter,
                 quantity=quantity,
                 unit=unit,
@@ -146,7 +183,11 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
         found = events([({"text": "void"}, name, ("", None, ""))])
     if not found:
         raise Unreadable(f"{name}.{kind.code}", "no code and no text")
-    return Taken(own_id=own_id, natural_key=(name, resource_id), events=found)
+    return Taken(own_id=own_id, natural_key=(name, resource_id), events=found, changed_us=_changed(resource))
+
+
+def _changed(resource: Json) -> int | None:
+    return stamp_of(_text(resource, "meta.lastUpdated"), name="meta.lastUpdated")
 
 
 def _said(resource: Json, *, name: str, kind: _Kind) -> Iterator[tuple[Json, str, _Value]]:
