@@ -1,25 +1,51 @@
-"""Taking in extracts and remaking the profiles, for command line and HTTP."""
+"""Taking in extracts, opting out, withdrawing, and remaking the profiles, for command line and HTTP."""
 
 from __future__ import annotations
 
+import csv
+import json
 import secrets
 import shutil
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from api.service import Clock
-from hive_queries import HistoryStore, acquire, make_profiles, open_history_store
-from hive_queries.acquire import Acquired
+from api.access import LOCAL
+from api.service import Clock, open_home_ledger
+from hive_queries import HistoryStore, acquire, make_profiles, open_history_store, withdraw
+from hive_queries.acquire import Acquired, replay
+from hive_queries.dialect import read_shipped
+from hive_queries.icd10 import describe
+from hive_queries.notes import forget
 from hive_queries.profiles import ProfilesMade, prune_profiles
+from hive_queries.pseudonyms import OPT_OUT, split_patient
+from hive_queries.withdraw import Withdrawn, expire
+from ledger import Entry
+from recommend.codes import Codes
 from strokemap.errors import BatchMalformed, InputTooLarge
 from strokemap.home import Home
 from strokemap.keys import Keys
 from strokemap.progress import Progress, silent
 
 MAX_BATCH_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSeen:
+    """A code of the histories and how many have it, in the institution's words or, without any, in ICD-10-CM's.
+
+    ``known``: whether ICD-10-CM has it; None where it is of another system.
+    """
+
+    system: str
+    code: str
+    words: str
+    patients: int
+    facts: int
+    known: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +56,7 @@ class Intake:
     keys: Keys
     store_url: str
     now: Clock
+    retention_days: int = 0
 
     @contextmanager
     def store(self) -> Iterator[HistoryStore]:
@@ -40,10 +67,12 @@ class Intake:
         finally:
             store.close()
 
-    def acquire(self, path: Path, *, institution: str, format: str, progress: Progress = silent) -> Acquired:
-        """Take one extract in; the same one again changes nothing."""
+    def acquire(
+        self, path: Path, *, institution: str, format: str, mended: bool = False, progress: Progress = silent
+    ) -> Acquired:
+        """Take one extract in, or ``mended`` rows of the quarantine; the same one again changes nothing."""
         with self.store() as store:
-            return acquire(
+            return (replay if mended else acquire)(
                 path,
                 institution=institution,
                 format=format,
@@ -54,9 +83,70 @@ class Intake:
                 progress=progress,
             )
 
+    def opt_out(self, patient: str, *, undo: bool, progress: Progress = silent) -> ProfilesMade:
+        """Take a patient, written as in ``north-000001``, out of all profiles and cohorts, or back in.
+
+        Who is not known yet can opt out, too. Errors: PatientInvalid.
+        """
+        split_patient(patient)
+        row = {"patient": patient, "at": self.now().isoformat(), "state": "in" if undo else "out"}
+        folder = self.home.work / "received" / secrets.token_hex(8)
+        folder.mkdir(parents=True, mode=0o700)
+        try:
+            with (folder / "opt-out.csv").open("w", encoding="utf-8", errors="surrogateescape", newline="") as handle:
+                writer = csv.DictWriter(handle, fieldnames=list(row))
+                writer.writeheader()
+                writer.writerow(row)
+            self.acquire(folder / "opt-out.csv", institution=OPT_OUT, format=OPT_OUT)
+        finally:
+            shutil.rmtree(folder)
+        return self.make_profiles(progress=progress)
+
+    def withdraw(self, institution: str, *, progress: Progress = silent) -> tuple[Withdrawn, int]:
+        """Remove all that an institution sent, its profiles, too, and record that; give the index of the entry."""
+        with self.store() as store:
+            gone = withdraw(institution, store=store, work=self.home.work)
+        made = self.make_profiles(progress=progress)
+        entry = Entry(
+            kind="withdrawal",
+            institution=institution,
+            role=LOCAL.role,
+            actor="",
+            digests=(("profiles", made.version),),
+            content=json.dumps({"institution": institution, "batches": gone.batches}).encode(),
+        )
+        ledger = open_home_ledger(self.home, self.keys)
+        index = ledger.record(entry, now=self.now(), random_bytes=secrets.token_bytes)
+        # Last: until then a second call completes what was cut off.
+        forget(self.home.work, institution)
+        return gone, index
+
+    def unmapped(self, *, codes: Codes) -> tuple[CodeSeen, ...]:
+        """List the codes of the histories that neither a concept nor the table of codes knows, most frequent first."""
+        (statement,) = read_shipped("codes.hql")
+        with self.store() as store:
+            rows = [row for row in store.run(statement, parameters={}) if not row[-1]]
+        seen = []
+        for system, code, words, patients, facts, _ in rows:
+            if not codes.knows(system=str(system), code=str(code), display=str(words)):
+                meant = describe(str(code)) if system == "icd10" else None
+                seen.append(
+                    CodeSeen(
+                        system=str(system),
+                        code=str(code),
+                        words=str(words) or meant or "",
+                        patients=int(patients or 0),
+                        facts=int(facts or 0),
+                        known=meant is not None if system == "icd10" else None,
+                    )
+                )
+        return tuple(seen)
+
     def make_profiles(self, *, progress: Progress = silent) -> ProfilesMade:
         """Compute all profiles on the engine and point the read side at them."""
         with self.home.lock("profiles"), self.store() as store:
+            if self.retention_days:
+                expire(store, before=self.now() - timedelta(days=self.retention_days), work=self.home.work)
             made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now())
             self.home.point("profiles", made.version)
             # Older profiles would keep what a withdrawn institution sent.

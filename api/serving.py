@@ -25,7 +25,13 @@ def run(home: Home, keys: Keys, settings: Settings, *, host: str, port: int, ope
     app = make_app(
         open_service(home, keys),
         bench=Bench(home=home, store_url=settings.map_store_url()),
-        intake=Intake(home=home, keys=keys, store_url=settings.history_store_url(), now=utc_now),
+        intake=Intake(
+            home=home,
+            keys=keys,
+            store_url=settings.history_store_url(),
+            now=utc_now,
+            retention_days=settings.retention_days,
+        ),
     )
     listener = _listen(host, port)
     address = f"http://{host}:{listener.getsockname()[1]}/"

@@ -22,6 +22,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import acquisition
+
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
 KILLS = 100
@@ -33,10 +35,10 @@ Measured = dict[str, object]
 class Home:
     """A home in a temporary folder, and the command line upon it."""
 
-    def __init__(self, folder: Path, name: str = "home") -> None:
+    def __init__(self, folder: Path, name: str = "home", *, contact: str = "") -> None:
         self._words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / name)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("STROKEMAP_")}
-        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys")}
+        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys"), "STROKEMAP_CONTACT": contact}
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         words = [*self._words, *map(str, arguments), "--json"]
@@ -124,6 +126,18 @@ def measure_histories(home: Home, data: Path) -> None:
     write("histories", measured)
 
 
+def measure_acquisition(folder: Path, data: Path) -> None:
+    """Shake acquisition: 200 kills, full disks; and how fast it is beside a bare copy of the files."""
+    (folder / "fast").mkdir()
+    extract = acquisition.make_extracts(folder / "disk-extracts", seed=0)[0]
+    measured: Measured = {
+        "kills": acquisition.measure_kills(folder / "shaken", kills=200, rounds=40),
+        "full disk": acquisition.measure_full_disk(folder / "disks", extract=extract),
+        "throughput": acquisition.measure_throughput(folder / "fast", data=data / "patients"),
+    }
+    write("acquisition", measured)
+
+
 def main() -> None:
     """Measure everything, one subject after the other."""
     data = Path(os.environ.get("STROKEMAP_TEST_DATA") or "nowhere")
@@ -140,6 +154,7 @@ def main() -> None:
             lambda: measure_retrieval(data),
             lambda: measure_histories(home, data),
             lambda: measure_kills(folder, data),
+            lambda: measure_acquisition(folder, data),
         ]
         for step in steps:
             step()

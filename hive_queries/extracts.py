@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -42,9 +41,9 @@ class ExtractFile:
                 except UnicodeDecodeError:
                     raise _malformed("The file is not UTF-8 text.", f"{self.name}:{number}") from None
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
+    def rows(self, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
         """Give the rows of a CSV file with the line on which each starts. Errors as for ``lines``."""
-        reader = csv.reader(self.lines(), strict=True)
+        reader = csv.reader(self.lines(), delimiter=delimiter, strict=True)
         line = 1
         try:
             for row in reader:
@@ -116,13 +115,6 @@ def open_extract(path: Path, *, suffix: str, folder: bool, file: bool) -> Extrac
     else:
         found = [path]
     return Extract(files=tuple(ExtractFile(path=f, name=f.name.removesuffix(".gz"), stamp=_stamp(f)) for f in found))
-
-
-def row_text(cells: list[str]) -> str:
-    """Give a CSV row as text again, for quarantine."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue()
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

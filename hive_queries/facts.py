@@ -25,6 +25,7 @@ class Fact:
     """The earliest day that the date can mean; of a date derived from a month, as derived from its first day."""
     precision: str
     institution: str
+    """Who said it: the patient's own, or ``strokemap`` where the patient told us."""
 
     @property
     def printed_date(self) -> str:
@@ -104,13 +105,13 @@ def print_date(on: date | None, precision: str) -> str:
     return on.isoformat()[: {"day": 10, "month": 7, "year": 4}.get(precision, 0)] if on else ""
 
 
-def parse_facts(text: str, *, institution: str) -> tuple[Fact, ...]:
+def parse_facts(text: str) -> tuple[Fact, ...]:
     """Read the facts of a row of ``profile.hql``. Raises ValueError where the text is not one."""
-    return tuple(_parse_fact(fact, institution) for fact in text.split(FACT_END)) if text else ()
+    return tuple(_parse_fact(fact) for fact in text.split(FACT_END)) if text else ()
 
 
-def _parse_fact(text: str, institution: str) -> Fact:
-    on, precision, kind, system, code, column, value, display = text.split(FIELD_END)
+def _parse_fact(text: str) -> Fact:
+    on, precision, kind, system, code, column, value, display, institution = text.split(FIELD_END)
     return Fact(
         kind=kind,
         system=system,

@@ -2,10 +2,11 @@
 --
 -- `facts` and `strokes` are one text each: facts parted by ␞, fields of a fact by ␟, sorted. A list would come back from
 -- Hive and Spark as text that is not always JSON. Neither sign is let into a table (acquisition replaces them).
--- A patient without a row in `patients` (it may come with a later batch) has a profile, too.
+-- A patient without a row in `patients` (it may come with a later batch) has a profile, too; one of whom only our own
+-- events are left, as the institution withdrew, has none.
 -- Facts are read once: this is by far the largest of all queries, and each reading of them costs the engine a sort.
 SELECT
-  COALESCE(p.institution, f.institution) AS institution,
+  COALESCE(p.institution, f.sender) AS institution,
   COALESCE(p.patient, f.patient) AS patient,
   COALESCE(p.sex, '') AS sex,
   p.birth_year,
@@ -15,11 +16,11 @@ SELECT
   COALESCE(f.facts, '') AS facts
 FROM (
   SELECT
-    institution,
     patient,
+    MAX(CASE WHEN institution <> 'strokemap' THEN institution END) AS sender,
     COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CONCAT_WS(
       '␟', COALESCE(DATE_FORMAT(on_date, 'yyyy-MM-dd'), ''), on_precision, kind, system, code, source_column,
-      source_value, display
+      source_value, display, institution
     )))), '') AS facts,
     COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(
       CASE
@@ -28,7 +29,8 @@ FROM (
       END
     ))), '') AS strokes
   FROM latest_concepts
-  GROUP BY institution, patient
+  GROUP BY patient
 ) f
-FULL OUTER JOIN latest_patients p ON p.institution = f.institution AND p.patient = f.patient
+FULL OUTER JOIN latest_patients p ON p.patient = f.patient
+WHERE COALESCE(p.institution, f.sender) IS NOT NULL
 ORDER BY institution ASC NULLS LAST, patient ASC NULLS LAST;

@@ -22,7 +22,7 @@ from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, Prof
 from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress
 
-FORMAT = "strokemap-profiles-1"
+FORMAT = "strokemap-profiles-2"
 _FILE = re.compile(r"([1-9][0-9]{0,8})\.sqlite", re.ASCII)
 _VERSION = re.compile(r"([1-9][0-9]{0,8})-[0-9a-f]{16}", re.ASCII)
 _EVERY = 2000
@@ -114,7 +114,7 @@ class Profiles:
                 stroke_on=None,
                 stroke_precision="",
                 stroke_type="",
-                facts=parse_facts(facts, institution=institution),
+                facts=parse_facts(facts),
             )
             return with_strokes(profile, parse_strokes(strokes))
         except ValueError:

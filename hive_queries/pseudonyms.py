@@ -7,6 +7,8 @@ import re
 
 from strokemap.errors import InstitutionInvalid, PatientInvalid
 
+OURS, OPT_OUT = "strokemap", "opt_out"
+"""The institutions that are our own: the events of Strokemap itself, and the patients who opted out of it."""
 _INSTITUTION = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _OWN_ID = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 _DIGITS = 32

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from hive_queries.engines.base import BatchDigest
 from hive_queries.pseudonyms import check_institution
 from hive_queries.rows import BadRow
+from strokemap.errors import BatchMalformed, InputMissing, UsageError
 from strokemap.home import sync_folder
 
 
@@ -55,16 +56,91 @@ def quarantined(work: Path, *, institution: str | None = None) -> Iterator[Quara
     folders = [_folder(work, institution)] if institution else sorted(root.iterdir()) if root.is_dir() else []
     for folder in folders:
         for path in sorted(folder.glob("*.jsonl")):
-            for line in path.read_text(encoding="ascii").splitlines():
-                yield QuarantinedRow(institution=folder.name, batch=BatchDigest(path.stem), **json.loads(line))
+            yield from _read(path)
 
 
-def drop_bad_rows(work: Path, *, institution: str) -> bool:
-    """Remove an institution's quarantine and tell whether there was any."""
+def drop_bad_rows(work: Path, *, institution: str, batch: BatchDigest | None = None) -> bool:
+    """Remove an institution's quarantine, or that of one batch, and tell whether there was any."""
     folder = _folder(work, institution)
+    if batch is not None:
+        (folder / f"{batch}.jsonl").unlink(missing_ok=True)
     there = folder.exists()
-    shutil.rmtree(folder, ignore_errors=True)
+    if batch is None:
+        shutil.rmtree(folder, ignore_errors=True)
     return there
+
+
+def export_bad_rows(rows: Iterable[QuarantinedRow], out: Path) -> int:
+    """Write rows to a new file that only its owner can read, to be mended there, and tell how many.
+
+    Errors: UsageError where the file is there already or can't be made.
+    """
+    try:
+        with writing_bad_rows(out) as write:
+            return sum(1 for row in rows if write(row) is None)
+    except OSError as error:
+        raise UsageError(
+            f"The file can't be made: {error.strerror}.", hint="Name a new file.", where=str(out)
+        ) from None
+
+
+def read_mended(path: Path, *, institution: str) -> tuple[list[QuarantinedRow], str]:
+    """Read an institution's rows in a file of mended ones, and their text. Errors: InputMissing, BatchMalformed."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError):
+        raise InputMissing("The file can't be read.", hint="Name a file that --out made.", where=str(path)) from None
+    rows, text = [], ""
+    for number, line in enumerate(lines, start=1):
+        row = _parse(line)
+        if row is None and line.strip():
+            raise BatchMalformed(
+                "This is not a line as the quarantine gave it. Nothing was taken.",
+                hint="Change only what stands in “row”.",
+                where=f"{path.name}:{number}",
+            )
+        if row and row.institution == institution:
+            rows.append(row)
+            text += f"{line}\n"
+    return rows, text
+
+
+def forget_bad_rows(rows: Iterable[QuarantinedRow], *, institution: str, keep: BatchDigest, work: Path) -> None:
+    """Take rows out of the quarantine of the batches that they came with, durably; those of batch ``keep`` stay."""
+    gone = {(row.batch, row.file, row.line) for row in rows}
+    folder = _folder(work, institution)
+    # Looked for among what is there: a name out of the file must not lead elsewhere.
+    for path in sorted(folder.glob("*.jsonl")):
+        held = list(_read(path))
+        left = [row for row in held if (row.batch, row.file, row.line) not in gone]
+        if path.stem == keep or len(left) == len(held):
+            continue
+        mending = folder / ".mending"
+        mending.unlink(missing_ok=True)
+        with writing_bad_rows(mending) as write:
+            for row in left:
+                write(row)
+        mending.rename(path)
+        if not left:
+            path.unlink()
+        sync_folder(folder)
+
+
+def _parse(line: str) -> QuarantinedRow | None:
+    try:
+        row = QuarantinedRow(**json.loads(line))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    texts = (row.institution, row.batch, row.file)
+    numbers = (row.line, row.number)
+    sound = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
+    return row if sound and isinstance(row.row, str | dict) else None
+
+
+def _read(path: Path) -> Iterator[QuarantinedRow]:
+    for line in path.read_text(encoding="ascii").splitlines() if path.exists() else ():
+        fields = json.loads(line) | {"institution": path.parent.name, "batch": BatchDigest(path.stem)}
+        yield QuarantinedRow(**fields)
 
 
 def _folder(work: Path, institution: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from hive_queries.dialect import Statement, read_shipped
 from hive_queries.engines.base import Cell, HistoryStore, Parameter
+from hive_queries.notes import notes
+from hive_queries.pseudonyms import OPT_OUT
 from hive_queries.quarantine import quarantined
 from strokemap.errors import QuestionInvalid
 
@@ -72,6 +74,14 @@ class InstitutionStatus:
     rows: int
     quarantined: int
     last: datetime | None
+    checked: datetime | None
+    """When an extract was last taken, or found to be known already."""
+    problem: str
+    """The code of the error by which the last one failed, or empty."""
+
+    def due(self, *, hours: float | None, now: datetime) -> bool:
+        """Tell whether the institution should have been heard of since; never without ``hours``."""
+        return hours is not None and (self.checked is None or now - self.checked > timedelta(hours=hours))
 
 
 def questions() -> tuple[Question, ...]:
@@ -98,13 +108,14 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
     return Answer(columns=asked.columns, rows=tuple(store.run(asked.statement, parameters=values)))
 
 
-def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
-    """Tell what is held of each institution, those with nothing but rows in quarantine included."""
+def status(store: HistoryStore, *, work: Path, expected: Iterable[str] = ()) -> tuple[InstitutionStatus, ...]:
+    """Tell what is held of each institution, those included that only failed or are only expected."""
     bad = Counter(row.institution for row in quarantined(work))
     (statement,) = read_shipped("status.hql")
     held = {str(institution): rest for institution, *rest in store.run(statement, parameters={})}
+    noted = notes(work)
     found = []
-    for institution in sorted({*held, *bad}):
+    for institution in sorted({*held, *bad, *noted, *expected} - {OPT_OUT}):
         patients, batches, rows, last_us = (int(cell or 0) for cell in held.get(institution, (0, 0, 0, 0)))
         found.append(
             InstitutionStatus(
@@ -114,6 +125,8 @@ def status(store: HistoryStore, *, work: Path) -> tuple[InstitutionStatus, ...]:
                 rows=rows,
                 quarantined=bad[institution],
                 last=_EPOCH + timedelta(microseconds=last_us) if batches else None,
+                checked=noted[institution].checked if institution in noted else None,
+                problem=noted[institution].problem if institution in noted else "",
             )
         )
     return tuple(found)

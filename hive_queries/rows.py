@@ -9,11 +9,14 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
-from datetime import date
-from typing import TypeAlias
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 FIELD_END, FACT_END = "␟", "␞"
 """The signs between fields and between facts in ``profile.hql``."""
+RawRow: TypeAlias = "str | dict[str, str | None]"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST = 1e15
 """No measurement is beyond it, or below its negative."""
 _LONGEST = 300
@@ -43,9 +46,8 @@ class Person:
     status: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """A row of one of the other tables; they all have the same columns."""
+class Event(NamedTuple):
+    """A row of one of the other tables; they all have the same columns. A tuple, as an extract makes millions."""
 
     table: str
     kind: str
@@ -57,7 +59,7 @@ class Event:
     on: date | None
     precision: str
     until: date | None = None
-    encounter: str = dataclasses.field(default="", repr=False)
+    encounter: str = ""
     quantity: float | None = None
     unit: str = ""
     status: str = ""
@@ -71,17 +73,23 @@ class Taken:
     natural_key: tuple[str, ...] = dataclasses.field(repr=False)
     person: Person | None = None
     events: tuple[Event, ...] = ()
+    changed_us: int | None = None
+    """When the institution last changed the row, by its own clock: microseconds since 1970, UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
-    """A row that can't be understood. ``reason`` says what was expected, never what stood there; ``row`` is the row."""
+    """A row that can't be understood. ``reason`` says what was expected, never what stood there; ``row`` is the row.
+
+    ``number`` counts the file's rows from 1. A row of a table is its cells by column, None where there was no cell.
+    """
 
     file: str
     line: int
+    number: int
     field: str
     reason: str
-    row: str = dataclasses.field(repr=False)
+    row: RawRow = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,7 @@ class LeftOut:
 Reading: TypeAlias = Taken | BadRow | LeftOut
 
 
+@lru_cache(maxsize=8192)
 def text_of(value: str, *, name: str) -> str:
     """Give a code or value in one line. Raises Unreadable when it is longer than any code is."""
     if len(value) > _LONGEST:
@@ -101,6 +110,7 @@ def text_of(value: str, *, name: str) -> str:
     return _NOT_PRINTED.sub(" ", value).strip()
 
 
+@lru_cache(maxsize=8192)
 def display_of(value: str) -> str:
     """Give words for display in one line, cut where they are too long."""
     return " ".join(_NOT_PRINTED.sub(" ", value).split())[:_LONGEST]
@@ -130,6 +140,17 @@ def date_of(value: str, *, name: str) -> tuple[date | None, str]:
     except ValueError:
         raise Unreadable(name, "not a day of the calendar") from None
     return on, "day" if day else "month" if month else "year"
+
+
+def stamp_of(value: str, *, name: str) -> int | None:
+    """Read an ISO date-time, in UTC where it names no zone, as microseconds since 1970. None for empty text."""
+    if not value:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise Unreadable(name, "not a time such as 2024-02-29T13:30:00Z") from None
 
 
 def number_of(value: str, *, name: str, least: float, most: float) -> float:

@@ -8,6 +8,7 @@ SELECT
 FROM (
   SELECT institution, COUNT(*) AS batches, SUM(row_count) AS row_count, MAX(acquired_us) AS last_us
   FROM batches
+  WHERE institution <> 'opt_out'
   GROUP BY institution
 ) b
 LEFT JOIN (

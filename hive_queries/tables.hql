@@ -4,11 +4,14 @@
 -- its partition of `batches` is added, which is the last one: a table's rows are read only through their batch.
 -- All event tables have the same columns, so that one view can put them together.
 -- `latest_*` keeps, for each natural key, the newest source row (RANK, as one source row may give many rows here) and
--- leaves out what the institution took back.
+-- leaves out what the institution took back. The newest is the one changed last, by the institution's own clock where it
+-- says so, or else acquired last: so it makes no difference in which order extracts come.
+-- Patients who opted out are in no `latest_*`. They are the rows of `patients` under the institution `opt_out`, which
+-- outlasts the withdrawal of the patient's own institution; a patient who comes back is a row taken back.
 -- Code sets (what counts as a stroke, as aphasia …) stand in one place: the view `latest_concepts` at the end.
 
 CREATE EXTERNAL TABLE IF NOT EXISTS batches (
-  extract_format STRING COMMENT 'ist, synthea or fhir',
+  extract_format STRING COMMENT 'fhir, the name of a mapping, or mapping: and its digest',
   row_count BIGINT COMMENT 'Rows of the extract that were taken',
   patient_count BIGINT COMMENT 'Patients named in them',
   acquired_us BIGINT COMMENT 'When it was acquired: microseconds since 1970 in UTC, rising within an institution'
@@ -26,7 +29,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS patients (
   died_on DATE COMMENT 'Earliest day that the date of death can mean',
   died_precision STRING COMMENT 'day, month, year, unknown, or empty while alive',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'One row a patient'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -48,7 +52,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS encounters (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'Visits and stays'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -70,7 +75,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS conditions (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'Diagnoses and findings'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -92,7 +98,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS observations (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'Measurements, and deficits found on examination'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -114,7 +121,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS medications (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'Drugs given, prescribed or allocated'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -136,7 +144,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS procedures (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'What was done'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -158,7 +167,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS rehab_assessments (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'Functional outcomes and assessments'
 PARTITIONED BY (institution STRING, batch STRING)
@@ -180,78 +190,108 @@ CREATE EXTERNAL TABLE IF NOT EXISTS article_events (
   on_precision STRING COMMENT 'day, month, year or unknown',
   until_date DATE COMMENT 'Last day, where it is known',
   status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch'
+  source_row BIGINT COMMENT 'Number of the source row in its batch',
+  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
 )
 COMMENT 'Articles sent, read or rated'
 PARTITIONED BY (institution STRING, batch STRING)
 STORED AS PARQUET;
 
+CREATE VIEW IF NOT EXISTS opted_out AS
+SELECT patient
+FROM (
+  SELECT
+    r.patient, r.status,
+    RANK() OVER (
+      PARTITION BY r.institution, r.row_key
+      ORDER BY
+        COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
+        r.source_row DESC NULLS LAST
+    ) AS age_rank
+  FROM patients r
+  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+  WHERE r.institution = 'opt_out'
+) ranked
+WHERE age_rank = 1 AND status = '';
+
 CREATE VIEW IF NOT EXISTS latest_patients AS
 SELECT
-  institution,
-  patient, site, sex, birth_year, died_on, died_precision
+  ranked.institution,
+  ranked.patient, ranked.site, ranked.sex, ranked.birth_year, ranked.died_on, ranked.died_precision
 FROM (
   SELECT
     r.institution,
     r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision, r.status,
     RANK() OVER (
       PARTITION BY r.institution, r.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, r.source_row DESC NULLS LAST
+      ORDER BY
+        COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
+        r.source_row DESC NULLS LAST
     ) AS age_rank
   FROM patients r
   JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
+  WHERE r.institution <> 'opt_out'
 ) ranked
-WHERE age_rank = 1 AND status = '';
+LEFT JOIN opted_out o ON ranked.patient = o.patient
+WHERE ranked.age_rank = 1 AND ranked.status = '' AND o.patient IS NULL;
 
 -- All event tables as one, so that a newer source row replaces all that an older one became, in whichever table.
 CREATE VIEW IF NOT EXISTS events AS
 SELECT
   'encounters' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM encounters
 UNION ALL
 SELECT
   'conditions' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM conditions
 UNION ALL
 SELECT
   'observations' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM observations
 UNION ALL
 SELECT
   'medications' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM medications
 UNION ALL
 SELECT
   'procedures' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM procedures
 UNION ALL
 SELECT
   'rehab_assessments' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM rehab_assessments
 UNION ALL
 SELECT
   'article_events' AS origin,
   institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row
+  on_precision, until_date, batch, row_key, status, source_row,
+  changed_us
 FROM article_events;
 
 CREATE VIEW IF NOT EXISTS latest_events AS
 SELECT
-  origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
+  ranked.origin,
+  ranked.institution, ranked.patient, ranked.encounter, ranked.kind, ranked.system, ranked.code, ranked.source_column,
+  ranked.source_value, ranked.quantity, ranked.unit, ranked.display, ranked.on_date, ranked.on_precision,
+  ranked.until_date
 FROM (
   SELECT
     e.origin, e.status,
@@ -259,12 +299,15 @@ FROM (
     e.unit, e.display, e.on_date, e.on_precision, e.until_date,
     RANK() OVER (
       PARTITION BY e.institution, e.row_key
-      ORDER BY b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST, e.source_row DESC NULLS LAST
+      ORDER BY
+        COALESCE(e.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
+        e.source_row DESC NULLS LAST
     ) AS age_rank
   FROM events e
   JOIN batches b ON e.institution = b.institution AND e.batch = b.batch
 ) ranked
-WHERE age_rank = 1 AND status = '';
+LEFT JOIN opted_out o ON ranked.patient = o.patient
+WHERE ranked.age_rank = 1 AND ranked.status = '' AND o.patient IS NULL;
 
 CREATE VIEW IF NOT EXISTS latest_encounters AS
 SELECT

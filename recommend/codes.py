@@ -28,13 +28,13 @@ class FactPattern:
     code: str
     value: str
 
-    def closeness(self, fact: Fact) -> int:
-        """Give how closely the fact's code is met: 0 for not at all, more for a more specific pattern."""
-        if fact.system != self.system:
+    def closeness(self, system: str, code: str, display: str) -> int:
+        """Give how closely a code is met: 0 for not at all, more for a more specific pattern."""
+        if system != self.system:
             return 0
         if self.code.startswith("~"):
-            return 1 if fold(self.code[1:]) in words(fact.display) else 0
-        wanted, given = _bare(self.code.removesuffix("*")), _bare(fact.code)
+            return 1 if fold(self.code[1:]) in words(display) else 0
+        wanted, given = _bare(self.code.removesuffix("*")), _bare(code)
         if self.code.endswith("*"):
             return 1 + len(wanted) if given.startswith(wanted) else 0
         return 1000 if given == wanted else 0
@@ -52,7 +52,7 @@ class FactPattern:
 
     def matches(self, fact: Fact) -> bool:
         """Tell whether code and value both fit."""
-        return self.closeness(fact) > 0 and self.holds(fact)
+        return self.closeness(fact.system, fact.code, fact.display) > 0 and self.holds(fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +83,13 @@ class Codes:
         A specific row whose value does not hold still shuts out the wider ones: what was assessed and found absent
         makes no need.
         """
-        close = [(row.pattern.closeness(fact), row) for row in self.rows]
+        close = [(row.pattern.closeness(fact.system, fact.code, fact.display), row) for row in self.rows]
         most = max((closeness for closeness, _ in close), default=0)
         return tuple(row for closeness, row in close if closeness == most > 0 and row.pattern.holds(fact))
+
+    def knows(self, *, system: str, code: str, display: str) -> bool:
+        """Tell whether any row speaks of a code, whatever its value."""
+        return any(row.pattern.closeness(system, code, display) for row in self.rows)
 
     def of_stage(self, stage: str) -> tuple[CodeRow, ...]:
         """Give the rows that a stage brings by itself."""

@@ -373,6 +373,13 @@ class BatchMalformed(HistoryError):
     http_status = 422
 
 
+class MappingInvalid(HistoryError):
+    """A mapping file is not TOML, or says what a mapping can't."""
+
+    code = "history.mapping.invalid"
+    http_status = 422
+
+
 class HistoryStoreUnsupported(HistoryError):
     """The settings name a history store that this version can't open."""
 

@@ -31,6 +31,8 @@ class Settings(BaseModel):
     map_store: str = Field("", description="neo4j://… or sqlite:///FILE; empty: map.db under home")
     history_store: str = Field("", description="hive://… or duckdb:///FOLDER; empty: histories/ under home")
     contact: str = Field("", description="The operator's mail or web address, sent to a wiki with each request")
+    sync_hours: dict[str, float] = Field({}, description="Institution and the hours within which it should be synced")
+    retention_days: int = Field(0, ge=0, description="Days after which a batch is dropped; 0: never")
     origin: str = Field("", description="The ledger's name when home is first made, such as hospital.example/ledger")
 
     def map_store_url(self) -> str:

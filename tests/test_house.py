@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("strokemap", "kg_builder", "search", "hive_queries", "recommend", "ledger", "api")
 DRIVERS = (
     *("neo4j", "pyhive", "duckdb", "mwclient", "tantivy", "rdflib"),
-    *("spacy", "sklearn", "jwt", "uvicorn"),
+    *("spacy", "sklearn", "jwt", "uvicorn", "simple_icd_10_cm"),
 )
 
 

@@ -47,7 +47,13 @@ def open_bench(ctx: click.Context) -> Bench:
 def open_intake(ctx: click.Context) -> Intake:
     """Open the door for extracts of this installation."""
     setup = open_setup(ctx)
-    return Intake(home=setup.home, keys=setup.keys, store_url=setup.settings.history_store_url(), now=utc_now)
+    return Intake(
+        home=setup.home,
+        keys=setup.keys,
+        store_url=setup.settings.history_store_url(),
+        now=utc_now,
+        retention_days=setup.settings.retention_days,
+    )
 
 
 def read_settings(ctx: click.Context) -> Settings:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 
-from api.cli.context import bars, json_option, open_intake, show
+from api.cli.context import bars, json_option, open_intake, read_settings, show
 from api.schemas import acquired_out
-from hive_queries import ask, withdraw
-from hive_queries.quarantine import quarantined
+from api.service import utc_now
+from hive_queries import ask
+from hive_queries.quarantine import export_bad_rows, quarantined
 from hive_queries.questions import questions, status
+from recommend.codes import load_codes
 from strokemap.errors import UsageError
+
+_FEWEST = 5
 
 
 @click.group()
@@ -19,17 +23,46 @@ def histories() -> None:
     """Acquire, withdraw and query health histories."""
 
 
+_institution = click.option(
+    "--institution", required=True, metavar="NAME", help="Small letters, digits and underscore."
+)
+_format = click.option(
+    "--format", "format_", required=True, metavar="F", help="fhir, ist, synthea, events, or mapping:FILE."
+)
+_strict = click.option("--strict", is_flag=True, help="Exit with 1 when any row was quarantined.")
+
+
 @histories.command("sync")
-@click.option("--institution", required=True, metavar="NAME", help="Small letters, digits and underscore.")
-@click.option("--format", "format_", required=True, metavar="F", help="ist, synthea or fhir.")
-@click.option("--strict", is_flag=True, help="Exit with 1 when any row was quarantined.")
+@_institution
+@_format
+@_strict
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def sync(ctx: click.Context, *, institution: str, format_: str, strict: bool, path: Path, as_json: bool) -> None:
     """Acquire the extract at PATH; the same one again changes nothing."""
+    _acquire(ctx, path, institution=institution, format=format_, mended=False, strict=strict, as_json=as_json)
+
+
+@histories.command("replay")
+@_institution
+@_format
+@_strict
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def replay(ctx: click.Context, *, institution: str, format_: str, strict: bool, path: Path, as_json: bool) -> None:
+    """Acquire the mended rows at PATH, a file that quarantine --out made; they leave the quarantine."""
+    _acquire(ctx, path, institution=institution, format=format_, mended=True, strict=strict, as_json=as_json)
+
+
+def _acquire(
+    ctx: click.Context, path: Path, *, institution: str, format: str, mended: bool, strict: bool, as_json: bool
+) -> None:
     with bars() as progress:
-        acquired = open_intake(ctx).acquire(path, institution=institution, format=format_, progress=progress)
+        acquired = open_intake(ctx).acquire(
+            path, institution=institution, format=format, mended=mended, progress=progress
+        )
     document = acquired_out(acquired, institution=institution).model_dump()
     known = " It was here already; nothing changed." if acquired.already else ""
     text = (
@@ -45,14 +78,25 @@ def sync(ctx: click.Context, *, institution: str, format_: str, strict: bool, pa
 @click.argument("name")
 @json_option
 @click.pass_context
-def withdraw_institution(ctx: click.Context, *, name: str, as_json: bool) -> None:
-    """Remove all that an institution sent, and make the profiles anew."""
-    intake = open_intake(ctx)
-    with intake.store() as store:
-        gone = withdraw(name, store=store, work=intake.home.work)
+def withdraw(ctx: click.Context, *, name: str, as_json: bool) -> None:
+    """Remove all that an institution sent, make the profiles anew, and record it on the ledger."""
     with bars() as progress:
-        intake.make_profiles(progress=progress)
-    show({"institution": name, "batches": gone.batches}, as_json=as_json, text=f"Withdrew {gone.batches} batches.")
+        gone, entry = open_intake(ctx).withdraw(name, progress=progress)
+    text = f"Withdrew {gone.batches} batches: entry {entry} on the ledger."
+    show({"institution": name, "batches": gone.batches, "entry": entry}, as_json=as_json, text=text)
+
+
+@histories.command("opt-out")
+@click.option("--undo", is_flag=True, help="Let the patient come back.")
+@click.argument("patient")
+@json_option
+@click.pass_context
+def opt_out(ctx: click.Context, *, patient: str, undo: bool, as_json: bool) -> None:
+    """Take PATIENT out of all profiles and cohorts from now on."""
+    with bars() as progress:
+        made = open_intake(ctx).opt_out(patient, undo=undo, progress=progress)
+    text = f"The patient {'is back' if undo else 'opted out'}. Profiles {made.version}: {made.patients} patients."
+    show({"opted_out": not undo, "version": made.version, "patients": made.patients}, as_json=as_json, text=text)
 
 
 @histories.command("profiles")
@@ -70,10 +114,10 @@ def profiles(ctx: click.Context, *, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show_status(ctx: click.Context, *, as_json: bool) -> None:
-    """List the institutions with what they sent."""
-    intake = open_intake(ctx)
+    """List the institutions with what they sent, when they were last heard of, and whether a sync is due."""
+    intake, hours, now = open_intake(ctx), read_settings(ctx).sync_hours, utc_now()
     with intake.store() as store:
-        found = status(store, work=intake.home.work)
+        found = status(store, work=intake.home.work, expected=hours)
     rows = [
         {
             "institution": item.institution,
@@ -82,12 +126,19 @@ def show_status(ctx: click.Context, *, as_json: bool) -> None:
             "rows": item.rows,
             "quarantined": item.quarantined,
             "last": item.last,
+            "checked": item.checked,
+            "age_hours": item.checked and round((now - item.checked).total_seconds() / 3600, 1),
+            "due": item.due(hours=hours.get(item.institution), now=now),
+            "problem": item.problem or None,
         }
         for item in found
     ]
     lines = [
         f"{row['institution']}: {row['patients']} patients, {row['batches']} batches, {row['rows']} rows, "
-        f"{row['quarantined']} quarantined, last {row['last']}"
+        f"{row['quarantined']} quarantined, "
+        + (f"checked {row['age_hours']} hours ago" if row["checked"] else "never taken")
+        + (", due" if row["due"] else "")
+        + (f", last problem {row['problem']}" if row["problem"] else "")
         for row in rows
     ]
     show({"institutions": rows}, as_json=as_json, text="\n".join(lines) or "No institution sent anything yet.")
@@ -95,16 +146,41 @@ def show_status(ctx: click.Context, *, as_json: bool) -> None:
 
 @histories.command("quarantine")
 @click.option("--institution", metavar="NAME", help="Only this one's rows.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the rows to a new file, to mend them."
+)
 @json_option
 @click.pass_context
-def quarantine(ctx: click.Context, *, institution: str | None, as_json: bool) -> None:
+def quarantine(ctx: click.Context, *, institution: str | None, out: Path | None, as_json: bool) -> None:
     """List the rows that could not be understood: file, line, field, reason; never a value."""
+    found = list(quarantined(open_intake(ctx).home.work, institution=institution))
     rows = [
         {"institution": row.institution, "file": row.file, "line": row.line, "field": row.field, "reason": row.reason}
-        for row in quarantined(open_intake(ctx).home.work, institution=institution)
+        for row in found
     ]
     lines = [f"{row['institution']} {row['file']}:{row['line']} {row['field']}: {row['reason']}" for row in rows]
+    if out:
+        export_bad_rows(found, out)
+        lines = [f"Wrote {len(rows)} rows. Mend what stands in “row”, then: strokemap histories replay."]
     show({"quarantined": len(rows), "rows": rows}, as_json=as_json, text="\n".join(lines) or "Nothing is quarantined.")
+
+
+@histories.command("codes")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+@click.pass_context
+def codes(ctx: click.Context, *, limit: int, as_json: bool) -> None:
+    """List the codes that no need and no concept knows, most frequent first, for the curator."""
+    seen = open_intake(ctx).unmapped(codes=load_codes())
+    rows = [
+        {"system": row.system, "code": row.code, "words": row.words, "facts": row.facts, "known": row.known}
+        for row in seen
+        # Fewer patients than this might be told apart by a rare code.
+        if row.patients >= _FEWEST
+    ]
+    lines = [f"{row['facts']}\t{row['system']} {row['code']}\t{row['words']}" for row in rows[:limit]]
+    document = {"codes": rows[:limit], "listed": len(rows), "rare": len(seen) - len(rows)}
+    show(document, as_json=as_json, text="\n".join(lines) or "Every frequent code is known.")
 
 
 @histories.command("ask")

@@ -65,8 +65,11 @@ class HistoryStore(Protocol):
         """List the batches that count, by institution and time of acquisition. Errors: HistoryStoreUnreachable."""
         ...
 
-    def drop(self, institution: str) -> int:
-        """Remove all of an institution and tell how many batches counted; none is read from the first moment on."""
+    def drop(self, institution: str, *, batch: BatchDigest | None = None) -> int:
+        """Remove all of an institution, or one batch, and tell how many counted; none is read from the first moment on.
+
+        Damaged files are no hindrance.
+        """
         ...
 
     def run(self, statement: Statement, *, parameters: Mapping[str, Parameter]) -> Iterator[tuple[Cell, ...]]:

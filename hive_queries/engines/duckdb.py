@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from hive_queries.dialect import Statement, needed_by, read_shipped, tables
-from hive_queries.engines.base import Batch, Cell, Parameter, rows_to_batches
+from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.folder import BATCHES, PART, check_format, locked
 from strokemap.errors import HistoryStoreUnreachable
 from strokemap.home import sync_folder
@@ -56,16 +56,17 @@ class DuckDBStore:
         (statement,) = read_shipped("batches.hql")
         return rows_to_batches(self.run(statement, parameters={}))
 
-    def drop(self, institution: str) -> int:
-        """Move the institution's partitions out of the tables, those of ``batches`` first, then delete them."""
+    def drop(self, institution: str, *, batch: BatchDigest | None = None) -> int:
+        """Move the partitions out of the tables, those of ``batches`` first, then delete them."""
         with self._guarded(), self._lock(f"institution-{institution}", exclusive=True):
-            counted = sum(batch.institution == institution for batch in self.batches())
+            named = f"institution={institution}" + (f"/batch={batch}" if batch else "")
+            counted = len(list((self.root / "tables" / BATCHES).glob(named if batch else f"{named}/batch=*")))
             dropped = self.root / "dropped" / institution
             shutil.rmtree(dropped, ignore_errors=True)
             dropped.mkdir(parents=True)
             with self._lock("tables", exclusive=True):
                 for table in (BATCHES, *(item.name for item in tables())):
-                    partitions = self.root / "tables" / table / f"institution={institution}"
+                    partitions = self.root / "tables" / table / named
                     if partitions.exists():
                         partitions.rename(dropped / table)
                         sync_folder(partitions.parent)

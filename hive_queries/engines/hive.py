@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hive_queries.dialect import Statement, read_shipped, tables
 from hive_queries.engines.address import Address, parse_address
-from hive_queries.engines.base import Batch, Cell, Parameter, rows_to_batches
+from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.duckdb import write_parquet
 from hive_queries.engines.folder import BATCHES, check_format, locked
 from hive_queries.engines.hiveserver2 import Connection
@@ -72,15 +72,16 @@ class HiveStore:
         (statement,) = read_shipped("batches.hql")
         return rows_to_batches(self.run(statement, parameters={}))
 
-    def drop(self, institution: str) -> int:
-        """Drop the institution's partitions, those of ``batches`` first, then delete their files."""
+    def drop(self, institution: str, *, batch: BatchDigest | None = None) -> int:
+        """Drop the partitions, those of ``batches`` first, then delete their files."""
         with self._folder(make=True), locked(self._root, f"institution-{institution}", exclusive=True):
             self._prepare()
-            counted = self._partitions(institution)
+            counted = self._partitions(institution, digest=batch)
             with locked(self._root, "tables", exclusive=True):
-                self._drop_partitions(institution)
+                self._drop_partitions(institution, digest=batch)
                 for table in (BATCHES, *(item.name for item in tables())):
-                    shutil.rmtree(self._files(table, institution), ignore_errors=True)
+                    files = self._files(table, institution)
+                    shutil.rmtree(files / f"batch={batch}" if batch else files, ignore_errors=True)
             shutil.rmtree(self._root / "incoming" / institution, ignore_errors=True)
         return counted
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hive_queries.extracts import Extract
@@ -25,6 +25,7 @@ from hive_queries.rows import (
     display_of,
     id_of,
     number_of,
+    stamp_of,
     text_of,
 )
 
@@ -77,7 +78,17 @@ def read(extract: Extract) -> Iterator[Reading]:
             try:
                 yield _resource(text)
             except Unreadable as error:
-                yield BadRow(file=file.name, line=line, field=error.field, reason=error.reason, row=text.strip())
+                yield BadRow(
+                    file=file.name, line=line, number=line, field=error.field, reason=error.reason, row=text.strip()
+                )
+
+
+def again(bad: BadRow) -> Reading:
+    """Read a mended line."""
+    try:
+        return _resource(bad.row if isinstance(bad.row, str) else json.dumps(bad.row))
+    except Unreadable as error:
+        return replace(bad, field=error.field, reason=error.reason)
 
 
 def _resource(text: str) -> Reading:
@@ -109,7 +120,7 @@ def _patient(resource: Json) -> Taken:
         died_on=died_on,
         died_precision=precision if dead else "",
     )
-    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person)
+    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person, changed_us=_changed(resource))
 
 
 def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
@@ -146,7 +157,11 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
         found = events([({"text": "void"}, name, ("", None, ""))])
     if not found:
         raise Unreadable(f"{name}.{kind.code}", "no code and no text")
-    return Taken(own_id=own_id, natural_key=(name, resource_id), events=found)
+    return Taken(own_id=own_id, natural_key=(name, resource_id), events=found, changed_us=_changed(resource))
+
+
+def _changed(resource: Json) -> int | None:
+    return stamp_of(_text(resource, "meta.lastUpdated"), name="meta.lastUpdated")
 
 
 def _said(resource: Json, *, name: str, kind: _Kind) -> Iterator[tuple[Json, str, _Value]]:

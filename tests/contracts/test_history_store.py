@@ -51,7 +51,7 @@ def land(tmp_path: Path) -> Land:
         with path.open("w", newline="") as handle:
             for key, code in rows:
                 fixed = (key, "p", "", "condition", "made-up", code, "code", code, 1.5, "", 'say, "it"', "2020-01-31")
-                csv.writer(handle).writerow((*fixed, "day", None, "", number))
+                csv.writer(handle).writerow((*fixed, "day", None, "", number, None))
         return {"conditions": path}
 
     return write
@@ -94,7 +94,10 @@ def test_dropping_an_institution_leaves_the_others(any_store: HistoryStore, land
     any_store.add(batch("a"), landed=landed)
     any_store.add(batch("b"), landed=landed)
     any_store.add(batch("a", institution="lake"), landed=landed)
-    assert any_store.drop("north") == 2
+    assert any_store.drop("north", batch=BatchDigest("b" * 64)) == 1
+    assert [item.digest[0] for item in any_store.batches()] == ["a", "a"]
+    assert any_store.drop("north", batch=BatchDigest("c" * 64)) == 0
+    assert any_store.drop("north") == 1
     assert list(any_store.run(COUNT, parameters={})) == [("lake", 1)]
     assert any_store.add(batch("a"), landed=landed) is True
 
@@ -134,7 +137,7 @@ def test_cells_come_back_as_they_were_landed(any_store: HistoryStore, land: Land
     (whole,) = read_statements(f"SELECT {columns} FROM conditions", where="")
     ((*cells,),) = any_store.run(whole, parameters={})
     assert cells[3:] == [
-        *("condition", "made-up", "A", "code", "A", 1.5, "", 'say, "it"', "2020-01-31", "day", None, "", 1)
+        *("condition", "made-up", "A", "code", "A", 1.5, "", 'say, "it"', "2020-01-31", "day", None, "", 1, None)
     ]
 
 
@@ -149,7 +152,7 @@ def test_signatures_are_those_of_the_seam(store: type) -> None:
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(HistoryStoreUnsupported) as refusal:
         open_history_store(url)
-    assert refusal.value.exit_status == 2
+    assert refusal.value.exit_status == 1
 
 
 def test_folder_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -166,6 +169,10 @@ def test_damaged_or_forbidden_files_are_reported_without_their_content(tmp_path:
     with pytest.raises(HistoryStoreUnreachable) as refusal:
         list(store.run(COUNT, parameters={}))
     assert "CANARY" not in f"{refusal.value.message}{refusal.value.hint}"
+    for part in (tmp_path / "histories/tables/batches").rglob("*.parquet"):
+        part.write_bytes(b"CANARY")
+    assert store.drop("north") == 1, "what is damaged can be withdrawn"
+    assert store.batches() == ()
     (tmp_path / "plain").touch()
     with pytest.raises(HistoryStoreUnreachable):
         open_history_store(f"duckdb:///{tmp_path / 'plain'}").batches()

@@ -66,7 +66,7 @@ def load(stores: Stores, path: Path, format: str, *, institution: str, folder: P
 
 def answers(store: HistoryStore) -> dict[str, list[object]]:
     """Everything that is shipped, asked, with types."""
-    texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches")}
+    texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches", "codes")}
     asked: dict[str, list[object]] = {
         name: list(store.run(statement, parameters={})) for name, statement in texts.items()
     }
@@ -111,9 +111,15 @@ def test_shipped_texts_have_one_golden_result_on_three_engines(
     reading = {"DATE": "2019-05-06", "PATIENT": "p1", "CODE": "8480-6", "DESCRIPTION": "Systolic", "VALUE": "150.25",
                "UNITS": "mm[Hg]", "TYPE": "numeric", "ENCOUNTER": ""}  # fmt: skip
     load(stores, csv_folder(patients=[person], observations=[reading]), "synthea", institution="river", folder=tmp_path)
+    events, opt_out = tmp_path / "events.csv", tmp_path / "opt-out.csv"
+    events.write_text("id,patient,at,event,code,value\n1,river-p1,2026-01-01,reading,8480-6,171.5\n")
+    opt_out.write_text("patient,at,state\nnorth-000002,2026-01-01,out\nnorth-000001,2026-01-01,in\n")
+    load(stores, events, "events", institution="strokemap", folder=tmp_path)
+    load(stores, opt_out, "opt_out", institution="opt_out", folder=tmp_path)
     golden = assert_same(stores)
+    assert "strokemap" in repr(next(row for row in golden["profile"] if row[0] == "river"))  # type: ignore[index]
     assert {name: len(rows) for name, rows in golden.items()} == {
-        "profile": 5, "status": 3, "batches": 4, "aphasia-without-speech-therapy": 2,
+        "profile": 4, "status": 4, "batches": 6, "codes": 22, "aphasia-without-speech-therapy": 2,
         "atrial-fibrillation-without-anticoagulant": 0, "blood-pressure-above-target": 3,
     }  # fmt: skip
 

@@ -137,6 +137,8 @@ def test_synthea_columns_are_found_by_name_in_either_vintage(csv_folder: Writer)
     folder = csv_folder(patients=[older], conditions=[condition], observations=[reading, score], allergies=[{"A": "1"}])
     readings = read(folder, "synthea")
     found = events(readings)
+    nameless = {"ID": "", "PATIENT": "p1", "CODE": "185349003", "START": "2020-01-01"}
+    assert bad(read(csv_folder("three", patients=[older], encounters=[nameless]), "synthea")) == [(2, "ID")]
     assert found["230690007"].source_column == "conditions.CODE"
     assert found["230690007"].source_value == "230690007"
     assert (found["8480-6"].system, found["8480-6"].quantity, found["8480-6"].on) == ("loinc", 138.0, date(2019, 1, 23))

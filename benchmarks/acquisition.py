@@ -1,0 +1,316 @@
+"""Acquisition disturbed: loads killed at counted steps, two at once, sent twice, in any order, on a full disk.
+
+However it went, the tables must end as if each extract had come once: a hash over all rows is compared with that of one
+clean run. The tests call this at small n, ``make soak`` at full n.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+import duckdb
+
+from hive_queries import HistoryStore, acquire, open_history_store
+from hive_queries.dialect import read_shipped, read_statements
+from hive_queries.quarantine import quarantined
+from strokemap.errors import StrokemapError
+from strokemap.progress import silent
+
+INSTITUTION = "shaken"
+EXTRACTS, PATIENTS, RESOURCES = 5, 8, 24
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KILLED = -signal.SIGKILL
+# What Python tells an audit hook of a change to the disk; syncing is not among them and counted by wrapping it.
+_STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "fcntl.flock"}
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(
+    ["benchmarks.acquisition", "hive_queries.engines.duckdb", "hive_queries.engines.hive"]
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a load goes."""
+
+    url: str
+    work: Path
+
+
+@dataclass(frozen=True)
+class Started:
+    """A load under way."""
+
+    process: BaseProcess
+    steps: Queue[int]
+
+
+@dataclass
+class Tally:
+    """What was done to a store."""
+
+    killed: int = 0
+    survived: int = 0
+
+
+def make_extracts(folder: Path, *, seed: int) -> list[Path]:
+    """Write extracts of one institution: resources come again corrected, late, taken back, and some rows are bad."""
+    chance = random.Random(seed)
+    folder.mkdir(parents=True)
+    paths = []
+    for number in range(EXTRACTS):
+        lines: list[object] = [
+            {"resourceType": "Patient", "id": f"p{n}", "gender": "female", "birthDate": str(1930 + number),
+             "meta": {"lastUpdated": _stamp(number, chance)}}
+            for n in range(PATIENTS)
+        ]  # fmt: skip
+        for n in chance.sample(range(RESOURCES), RESOURCES // 2):
+            coding = {"system": "http://snomed.info/sct", "code": str(1000 + number * 100 + n), "display": f"Form {n}"}
+            lines.append(
+                {"resourceType": "Condition", "id": f"c{n}", "meta": {"lastUpdated": _stamp(number, chance)},
+                 "subject": {"reference": f"Patient/p{n % PATIENTS}"}, "onsetDateTime": f"2025-{1 + n % 12:02}",
+                 "code": {"coding": [coding]}, "status": chance.choice(["", "", "", "entered-in-error"])}
+            )  # fmt: skip
+        lines.append({"resourceType": "Condition", "id": "bad", "subject": {}})
+        paths.append(folder / str(number) / "Export.ndjson")
+        paths[-1].parent.mkdir()
+        paths[-1].write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return paths
+
+
+def load(path: Path, target: Target, *, minute: int = 0) -> bool:
+    """Acquire one extract; tell whether it counted already."""
+    store = open_history_store(target.url)
+    try:
+        return acquire(
+            path, institution=INSTITUTION, format="fhir", store=store, work=target.work, key=b"k" * 32,
+            now=NOW + timedelta(minutes=minute), progress=silent,
+        ).already  # fmt: skip
+    finally:
+        store.close()
+
+
+def load_and_die(path: Path, target: Target, minute: int, deadly: int, steps: Queue[int]) -> None:
+    """Acquire in a process of its own that kills itself at the ``deadly``-th step; 0 is never. Puts the steps taken."""
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if done == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sync = os.fsync
+
+    def counted_sync(descriptor: int) -> None:
+        step()
+        sync(descriptor)
+
+    os.fsync = counted_sync
+    sys.addaudithook(lambda event, arguments: step() if _is_step(event, arguments) else None)
+    load(path, target, minute=minute)
+    deadly = 0  # telling is no part of the load
+    steps.put(done)
+
+
+def start(path: Path, target: Target, *, minute: int = 0, deadly: int = 0) -> Started:
+    """Start a load in a process of its own; it kills itself at that step."""
+    steps: Queue[int] = _processes.Queue()
+    process = _processes.Process(target=load_and_die, args=(path, target, minute, deadly, steps))
+    process.start()
+    return Started(process=process, steps=steps)
+
+
+def finish(started: Started) -> int | None:
+    """Wait for a load; the steps that it took, or None where it killed itself."""
+    started.process.join(timeout=120)
+    if started.process.exitcode == KILLED:
+        return None
+    if started.process.exitcode != 0:
+        raise SystemExit(f"A load ended with {started.process.exitcode}.")
+    return started.steps.get(timeout=10)
+
+
+def shake(target: Target, extracts: list[Path], *, kills: int, seed: int) -> Tally:
+    """Load in any order and again and again, two at once now and then, until so many were killed; then each once."""
+    chance, tally = random.Random(seed), Tally()
+    steps = finish(start(extracts[0], target)) or 0
+    minute = 0
+    while tally.killed < kills:
+        minute += 1
+        path = chance.choice(extracts)
+        loads = [start(path, target, minute=minute, deadly=chance.randint(1, steps))]
+        if chance.random() < 0.2:
+            loads.append(start(path, target, minute=minute))
+        for one in loads:
+            if finish(one) is None:
+                tally.killed += 1
+            else:
+                tally.survived += 1
+    for path in chance.sample(extracts, len(extracts)):
+        minute += 1
+        load(path, target, minute=minute)
+    return tally
+
+
+def fingerprint(target: Target) -> str:
+    """Hash all rows of the store and its quarantine: the same for the same true rows, however they came."""
+    store = open_history_store(target.url)
+    try:
+        rows = sorted(map(repr, _rows(store)))
+    finally:
+        store.close()
+    bad = sorted(repr((row.batch, row.line, row.field)) for row in quarantined(target.work))
+    left = [item.name for item in (target.work / "landing").iterdir() if item.is_dir()]
+    return f"{len(rows)}:{len(bad)}:{len(left)}:{hashlib.sha256(json.dumps([rows, bad]).encode()).hexdigest()}"
+
+
+def _rows(store: HistoryStore) -> Iterator[tuple[object, ...]]:
+    for item in read_shipped("tables.hql"):
+        names = [column.name for column in item.columns if column.name != "acquired_us"]
+        if item.kind == "table":
+            names += ["institution", "batch"]
+        elif item.name in ("latest_patients", "latest_events"):
+            names = _VIEWED[item.name].split()
+        else:
+            continue
+        columns = ", ".join(f"DATE_FORMAT({n}, 'yyyy-MM-dd') AS {n}" if n.endswith(_DATES) else n for n in names)
+        query = f"SELECT {columns} FROM {item.name} WHERE institution = '{INSTITUTION}'"
+        (statement,) = read_statements(query, where=item.name)
+        for row in store.run(statement, parameters={}):
+            yield item.name, *row
+
+
+_DATES = ("_on", "_date")
+_VIEWED = {
+    "latest_patients": "institution patient sex birth_year died_on",
+    "latest_events": "institution patient origin kind system code display on_date on_precision",
+}
+
+
+def clean_run(folder: Path, extracts: list[Path]) -> str:
+    """Load each extract once, in order, into an embedded store of its own."""
+    target = Target(url=f"duckdb:///{folder / 'clean'}", work=folder / "clean-work")
+    for minute, path in enumerate(extracts):
+        load(path, target, minute=minute)
+    return fingerprint(target)
+
+
+def measure_kills(folder: Path, *, kills: int, rounds: int) -> dict[str, object]:
+    """Shake so many stores, a seed each; all fingerprints must be those of clean runs."""
+    killed = ended = same = 0
+    for seed in range(rounds):
+        place = folder / f"round-{seed}"
+        extracts = make_extracts(place / "extracts", seed=seed)
+        target = Target(url=f"duckdb:///{place / 'shaken'}", work=place / "shaken-work")
+        tally = shake(target, extracts, kills=kills // rounds, seed=seed)
+        killed, ended = killed + tally.killed, ended + tally.survived
+        same += fingerprint(target) == clean_run(place, extracts)
+        shutil.rmtree(place)
+    return {"kills": killed, "loads that ended": ended, "rounds": rounds, "same as the clean run": same}
+
+
+def measure_full_disk(folder: Path, *, extract: Path) -> dict[str, object]:
+    """Load onto disks of more and more kilobytes: it fails with a code and leaves nothing, or is done."""
+    outcomes: dict[str, object] = {}
+    for kilobytes in (8, 12, 16, 24, 32, 64):
+        try:
+            with small_disk(folder / f"disk-{kilobytes}", kilobytes=kilobytes) as disk:
+                target = Target(url=f"duckdb:///{disk / 'histories'}", work=disk / "work")
+                try:
+                    load(extract, target)
+                    outcomes[f"{kilobytes} kB"] = "done"
+                except StrokemapError as error:
+                    counted = len(open_history_store(target.url).batches()) if (disk / "histories").exists() else 0
+                    outcomes[f"{kilobytes} kB"] = f"{error.code}, {counted} batches"
+        except OSError as error:
+            return {"not measured": str(error)}
+    return outcomes
+
+
+def measure_throughput(folder: Path, *, data: Path) -> dict[str, object]:
+    """Acquire the real extracts, and let DuckDB copy the same files to Parquet, which is the least to do."""
+    measured: dict[str, object] = {}
+    for name, format_, files in (
+        ("ist", "ist", [data / "ist.csv.gz"]),
+        ("synthea-b", "synthea", sorted((data / "synthea-b").glob("*.csv.gz"))),
+    ):
+        started = time.monotonic()
+        acquired = acquire(
+            files[0] if format_ == "ist" else files[0].parent, institution="fast", format=format_,
+            store=open_history_store(f"duckdb:///{folder / name}"), work=folder / f"{name}-work", key=b"k" * 32,
+            now=NOW, progress=silent,
+        )  # fmt: skip
+        ours = time.monotonic() - started
+        started = time.monotonic()
+        for file in files:
+            rows = duckdb.read_csv(str(file), all_varchar=True, header=True, ignore_errors=True)
+            rows.write_parquet(str(folder / f"{name}-{file.stem}.parquet"))
+        raw = time.monotonic() - started
+        measured[name] = {
+            "rows": acquired.rows, "seconds": round(ours, 2), "rows a second": round(acquired.rows / ours),
+            "raw copy seconds": round(raw, 2), "times the raw copy": round(ours / raw, 1),
+        }  # fmt: skip
+    return measured
+
+
+def fill_disk(path: Path, target: Target, limit: int, problem: Queue[str]) -> None:
+    """Acquire in a process that may write files up to ``limit`` bytes only, as on a disk that is full from there on."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        load(path, target)
+        problem.put("")
+    except StrokemapError as error:
+        problem.put(error.code)
+
+
+def load_on_full_disk(path: Path, target: Target, *, limit: int) -> str:
+    """Give the code with which such a load fails, or the empty string where it was done."""
+    problem = _processes.Queue()
+    process = _processes.Process(target=fill_disk, args=(path, target, limit, problem))
+    process.start()
+    code = str(problem.get(timeout=60))
+    process.join(timeout=60)
+    return code
+
+
+@contextmanager
+def small_disk(folder: Path, *, kilobytes: int) -> Iterator[Path]:
+    """Mount a disk in memory of so many kilobytes. Raises OSError where that is not allowed."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        raise OSError(errno.EPERM, "mounting is not allowed")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _is_step(event: str, arguments: tuple[object, ...]) -> bool:
+    if event not in _STEPS:
+        return False
+    # Modules that are loaded late are no steps of ours; descriptors and our own files are.
+    return event != "open" or not str(arguments[0]).endswith((".py", ".pyc", ".so"))
+
+
+def _stamp(number: int, chance: random.Random) -> str:
+    return f"2025-06-{1 + number:02}T{chance.randrange(24):02}:00:00Z"
