@@ -16,7 +16,7 @@ from strokemap.topic import check_path_length, load_topic
 
 
 @click.command()
-@click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke) or a TOML file.")
+@click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke, diabetes) or a TOML file.")
 @click.option("--source", required=True, metavar="URL|FILE", help="A wiki's address, or an XML export.")
 @click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
 @click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")

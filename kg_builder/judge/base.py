@@ -31,10 +31,10 @@ class Judge(Protocol):
         ...
 
     def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
-        """Take a first look at a title before its page is read, at the sentences that mention it: asked for leaves only.
+        """Take a first look at a title before its page is read, and at the sentences that mention it.
 
-        A leaf is a title at the topic's path length, whose own links nobody follows. False only where ``judge`` would
-        hardly accept its page: nobody learns what was missed.
+        Asked only at the topic's path length, where nobody follows a page's own links. False only where ``judge`` would
+        hardly accept the page: nobody learns what was missed.
         """
         ...
 

@@ -49,7 +49,9 @@ def crawled(**changed: str) -> Crawled:
         )
         for title, (text, name) in PAGES.items()
     ]
-    return Crawled(terms=tuple(terms), judge="j", pages=5, requests=1, failed=("Palsy: no such page",), unread=2, passed_over=3)
+    return Crawled(
+        terms=tuple(terms), judge="j", pages=5, requests=1, failed=("Palsy: no such page",), unread=2, passed_over=3
+    )
 
 
 def build_of(result: Crawled) -> Build:

@@ -125,7 +125,7 @@ def test_another_model_has_another_name() -> None:
         ("Kettle", [""], True),
     ],
 )
-def test_a_leaf_named_once_is_worth_reading_unless_it_is_a_proper_name(
+def test_a_title_named_once_is_worth_reading_unless_it_is_a_proper_name(
     title: str, sentences: list[str], worth: bool
 ) -> None:
     assert open_judge(TOPIC).worth_reading(title, sentences) is worth
