@@ -205,7 +205,9 @@ def test_last_titles_that_are_not_worth_reading_are_never_asked_for_and_counted(
     assert run(source, frontier, judge=Refusing()).passed_over == 0
 
 
-def test_last_title_that_a_curator_accepted_is_read_whatever_the_judge_says(open_wiki: Opener, frontier: Frontier) -> None:
+def test_last_title_that_a_curator_accepted_is_read_whatever_the_judge_says(
+    open_wiki: Opener, frontier: Frontier
+) -> None:
     judge = Refusing("Smoking", passed_over=("Louvre", "Skull", "Smoking"))
     crawled = run(open_wiki(WIKI), frontier, judge=judge, decisions=[decision(1, "accept", "Skull")])
     assert (lengths(crawled)["Skull"], crawled.passed_over) == (2, 2)
