@@ -20,6 +20,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "decide": frozenset({"curator"}),
     "publish": frozenset({"curator"}),
     "send batch": frozenset({"institution"}),
+    "ask": frozenset({"clinician", "curator", "auditor"}),
     "fetch receipt": frozenset({"patient", "clinician", "curator", "auditor", "institution"}),
     "decision support": frozenset({"clinician"}),
 }

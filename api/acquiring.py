@@ -7,21 +7,22 @@ import json
 import secrets
 import shutil
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from api.access import LOCAL
+from api.access import LOCAL, Caller, check_action
 from api.service import Clock, open_home_ledger
-from hive_queries import HistoryStore, acquire, make_profiles, open_history_store, withdraw
+from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store, withdraw
 from hive_queries.acquire import Acquired, replay
 from hive_queries.dialect import read_shipped
 from hive_queries.icd10 import describe
 from hive_queries.notes import forget
 from hive_queries.profiles import ProfilesMade, prune_profiles
 from hive_queries.pseudonyms import OPT_OUT, split_patient
+from hive_queries.questions import Answer
 from hive_queries.withdraw import Withdrawn, expire
 from ledger import Entry
 from recommend.codes import Codes
@@ -83,6 +84,18 @@ class Intake:
                 progress=progress,
             )
 
+    def ask(self, question: str, *, params: Mapping[str, str], caller: Caller) -> Answer:
+        """Ask a named question. Clinicians see patients of their institution, the operator all, other roles counts.
+
+        Errors: AccessDenied, QuestionInvalid, HistoryStoreUnreachable.
+        """
+        check_action(caller, "ask")
+        with self.store() as store:
+            answer = ask(question, params=params, store=store)
+        if caller == LOCAL:
+            return answer
+        return answer.of(caller.institution) if caller.role == "clinician" else answer.counted()
+
     def opt_out(self, patient: str, *, undo: bool, progress: Progress = silent) -> ProfilesMade:
         """Take a patient, written as in ``north-000001``, out of all profiles and cohorts, or back in.
 
@@ -143,11 +156,12 @@ class Intake:
         return tuple(seen)
 
     def make_profiles(self, *, progress: Progress = silent) -> ProfilesMade:
-        """Compute all profiles on the engine and point the read side at them."""
+        """Compute what changed of the profiles on the engine and point the read side at the new version."""
         with self.home.lock("profiles"), self.store() as store:
             if self.retention_days:
                 expire(store, before=self.now() - timedelta(days=self.retention_days), work=self.home.work)
-            made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now())
+            since = self.home.current("profiles")
+            made = make_profiles(store, folder=self.home.profiles, progress=progress, now=self.now(), since=since)
             self.home.point("profiles", made.version)
             # Older profiles would keep what a withdrawn institution sent.
             prune_profiles(self.home.profiles, keep=made.version)

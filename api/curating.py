@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.indexing import make_index
@@ -20,14 +20,24 @@ from strokemap.progress import Progress, silent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The curator's bench over one map store; each call opens the store and closes it again."""
+    """The curator's bench over one map store; each call opens the store and closes it again, but for ``at_once``."""
 
     home: Home
     store_url: str
+    _opened: MapStore | None = None
+
+    @contextmanager
+    def at_once(self) -> Iterator[Bench]:
+        """Give a bench whose calls share one opening of the store. Errors: MapStoreUnreachable, MapStoreUnsupported."""
+        with self.store() as store:
+            yield replace(self, _opened=store)
 
     @contextmanager
     def store(self) -> Iterator[MapStore]:
         """Open the map store. Errors: MapStoreUnreachable, MapStoreUnsupported."""
+        if self._opened is not None:
+            yield self._opened
+            return
         store = open_map_store(self.store_url)
         try:
             yield store

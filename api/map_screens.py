@@ -44,18 +44,19 @@ def map_page(request: Request, service: ServiceDep, bench: BenchDep, visitor: Vi
     titles = sorted(projection.titles, key=str.casefold)
     busiest = max(range(len(projection)), key=lambda number: len(projection.neighbours(TermId(number))[0]))
     title = term or projection.titles[busiest]
-    values: dict[str, object] = {
-        "titles": titles,
-        "title": title,
-        "builds": bench.builds(),
-        "queue": bench.queue(limit=8),
-        "actions_known": [action for action in ACTIONS if action != "undo"],
-        "decisions": bench.decisions()[-8:][::-1],
-    }
-    try:
-        view = term_out(bench.term(title))
-    except StrokemapError as error:
-        return page(request, "map.html", visitor, values | {"error": error}, status=error.http_status)
+    with bench.at_once() as opened:
+        values: dict[str, object] = {
+            "titles": titles,
+            "title": title,
+            "builds": opened.builds(),
+            "queue": opened.queue(limit=8),
+            "actions_known": [action for action in ACTIONS if action != "undo"],
+            "decisions": opened.decisions()[-8:][::-1],
+        }
+        try:
+            view = term_out(opened.term(title))
+        except StrokemapError as error:
+            return page(request, "map.html", visitor, values | {"error": error}, status=error.http_status)
     closest = Counter(step.target if step.source == title else step.source for step in view.links)
     spots = place_around(tuple(name for name, _ in closest.most_common(_NEIGHBOURS_DRAWN)))
     return page(request, "map.html", visitor, values | {"view": view, "spots": spots})
@@ -67,12 +68,13 @@ def review_page(request: Request, bench: BenchDep, visitor: Visitor) -> Response
     if visitor is None:
         return RedirectResponse("/signin", status_code=303)
     check_action(visitor, "decide")
-    values: dict[str, object] = {
-        "queue": bench.queue(limit=_LISTED),
-        "duplicates": bench.duplicates(limit=_LISTED),
-        "orphans": bench.orphans()[:_LISTED],
-        "decisions": in_force(bench.decisions())[::-1],
-    }
+    with bench.at_once() as opened:
+        values: dict[str, object] = {
+            "queue": opened.queue(limit=_LISTED),
+            "duplicates": opened.duplicates(limit=_LISTED),
+            "orphans": opened.orphans()[:_LISTED],
+            "decisions": in_force(opened.decisions())[::-1],
+        }
     return page(request, "review.html", visitor, values)
 
 

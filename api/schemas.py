@@ -12,6 +12,7 @@ from hive_queries.acquire import Acquired
 from kg_builder.model import Decision, Evidence
 from kg_builder.projection import Step
 from kg_builder.stores.base import TermView
+from kg_builder.stores.neo4j_rows import path_cypher
 from recommend import Recommendation
 from search import Answer, Article, Query
 from search.query import Filters
@@ -95,12 +96,13 @@ class LinkedTermOut(BaseModel):
 
 
 class ExpandedTermOut(BaseModel):
-    """A term added to the query."""
+    """A term added to the query; ``cypher`` shows its path in Neo4j Browser, where it has one."""
 
     term: str
     weight: float
     reason: str
     path: list[StepOut]
+    cypher: str
 
 
 class PartOut(BaseModel):
@@ -207,6 +209,7 @@ class RecommendOut(BaseModel):
     patient: str
     as_of: str
     profile_version: str
+    data_as_of: str | None
     results: list[RecommendedOut]
     withheld: list[WithheldOut]
     why: str
@@ -293,7 +296,11 @@ def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | N
         terms=[LinkedTermOut(**_fields(term, LinkedTermOut)) for term in answer.terms],
         unlinked=list(answer.unlinked),
         expansion=[
-            ExpandedTermOut(term=term.term, weight=term.weight, reason=term.reason, path=_steps(term.path))
+            ExpandedTermOut(
+                **_fields(term, ExpandedTermOut, without=("path", "cypher")),
+                path=_steps(term.path),
+                cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
+            )
             for term in answer.expansion
         ],
         why_no_expansion=answer.why_no_expansion,
@@ -319,6 +326,7 @@ def recommend_out(
         patient=recommendation.patient,
         as_of=recommendation.as_of.isoformat(),
         profile_version=recommendation.profile_version,
+        data_as_of=recommendation.data_as_of,
         results=[
             RecommendedOut(
                 id=result.id,

@@ -7,5 +7,6 @@ SELECT
   COUNT(*) AS facts,
   COALESCE(MAX(concept), '') AS meaning
 FROM latest_concepts
+WHERE kind <> 'article'
 GROUP BY system, code
 ORDER BY facts DESC NULLS LAST, system ASC NULLS LAST, code ASC NULLS LAST;

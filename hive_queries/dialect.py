@@ -60,6 +60,18 @@ def read_shipped(name: str) -> tuple[Statement, ...]:
     return read_statements((files("hive_queries") / name).read_text(encoding="utf-8"), where=name)
 
 
+@cache
+def read_composed(name: str) -> Statement:
+    """Give the one statement of a .hql file in which ``{x}`` stands for the text of view ``x``, or of ``x.hql``."""
+    bodies = {item.name: item.hiveql.split(" AS\n", 1)[1] for item in read_shipped("tables.hql") if item.kind == "view"}
+    text = (files("hive_queries") / name).read_text(encoding="utf-8")
+    for part in re.findall(r"^\{([a-z_]+)\}$", text, re.MULTILINE):
+        body = bodies[part] if part in bodies else read_shipped(f"{part}.hql")[0].hiveql
+        text = text.replace(f"{{{part}}}", body)
+    (statement,) = read_statements(text, where=name)
+    return statement
+
+
 def read_statements(text: str, *, where: str) -> tuple[Statement, ...]:
     """Split, lint and transpile a text. Errors: DialectRefused with ``where`` as ``file:line``."""
     if "${" in text:

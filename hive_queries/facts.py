@@ -26,6 +26,10 @@ class Fact:
     precision: str
     institution: str
     """Who said it: the patient's own, or ``strokemap`` where the patient told us."""
+    concept: str = ""
+    """What the view ``latest_concepts`` makes of it; its first word is the family: deficit, risk, scale …"""
+    answer: str = "yes"
+    """Yes, no, not assessed, not known; of an observation or an article what was said."""
 
     @property
     def printed_date(self) -> str:
@@ -57,8 +61,22 @@ class Profile:
     stroke_precision: str
     stroke_type: str
     facts: tuple[Fact, ...]
+    """Oldest first, those without a date before all."""
     strokes: tuple[Stroke, ...] = ()
     """The statements behind ``stroke_*``, oldest first: the type may have become known after the stroke."""
+    articles: tuple[Fact, ...] = ()
+    """Articles sent, read and rated: code and answer."""
+    data_as_of: str | None = None
+    """When the institution's newest batch in these profiles was acquired: ISO, UTC, to the second."""
+
+    def stated(self, family: str) -> tuple[Fact, ...]:
+        """Give the facts of a family of concepts, such as ``rehabilitation``, or of one, such as ``scale nihss``."""
+        return tuple(fact for fact in self.facts if f"{fact.concept} ".startswith(f"{family} "))
+
+    def newest(self, family: str) -> tuple[Fact, ...]:
+        """Give the last statement on each concept of a family, by concept."""
+        last = {fact.concept: fact for fact in self.stated(family)}
+        return tuple(last[concept] for concept in sorted(last))
 
     def known_at(self, as_of: date) -> Profile:
         """Give the profile without anything dated after ``as_of``: outcomes, later diagnoses and death go, too.
@@ -69,6 +87,7 @@ class Profile:
         known = replace(
             self,
             facts=tuple(fact for fact in self.facts if fact.on is None or fact.on <= as_of),
+            articles=tuple(fact for fact in self.articles if fact.on is None or fact.on <= as_of),
             died_on=None if died else self.died_on,
             died_precision="" if died else self.died_precision,
         )
@@ -111,7 +130,7 @@ def parse_facts(text: str) -> tuple[Fact, ...]:
 
 
 def _parse_fact(text: str) -> Fact:
-    on, precision, kind, system, code, column, value, display, institution = text.split(FIELD_END)
+    on, precision, kind, system, code, column, value, display, institution, concept, answer = text.split(FIELD_END)
     return Fact(
         kind=kind,
         system=system,
@@ -122,17 +141,18 @@ def _parse_fact(text: str) -> Fact:
         on=parse_date(on),
         precision=precision,
         institution=institution,
+        concept=concept,
+        answer=answer,
     )
 
 
-def parse_strokes(text: str) -> tuple[Stroke, ...]:
-    """Read the statements on strokes of a row of ``profile.hql``. Raises ValueError where the text is not one."""
-    return tuple(_parse_stroke(stroke) for stroke in text.split(FACT_END)) if text else ()
-
-
-def _parse_stroke(text: str) -> Stroke:
-    on, precision, concept = text.split(FIELD_END)
-    return Stroke(on=parse_date(on), precision=precision, type=concept.removeprefix("stroke "))
+def strokes_of(facts: Iterable[Fact]) -> tuple[Stroke, ...]:
+    """Give what facts state on strokes."""
+    return tuple(
+        Stroke(on=fact.on, precision=fact.precision, type=fact.concept.removeprefix("stroke "))
+        for fact in facts
+        if fact.concept.startswith("stroke ")
+    )
 
 
 def parse_date(text: str) -> date | None:

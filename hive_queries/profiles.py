@@ -1,6 +1,7 @@
 """Profiles for the read side: ``profile.hql`` run on the engine, its rows projected into one SQLite file a version.
 
-A version is immutable: written apart, renamed whole. Which one is read is for the caller to say (home's pointer).
+A version is immutable: written apart, renamed whole. Which one is read is for the caller to say (home's pointer). A new
+one starts from the old where it can: only the patients whom batches touched since are computed.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hive_queries.dialect import read_shipped
-from hive_queries.engines.base import Cell, HistoryStore
-from hive_queries.facts import Profile, parse_date, parse_facts, parse_strokes, with_strokes
+from hive_queries.dialect import read_composed, read_shipped
+from hive_queries.engines.base import Batch, Cell, HistoryStore, print_time
+from hive_queries.facts import Profile, parse_date, parse_facts, strokes_of, with_strokes
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress
@@ -28,12 +30,16 @@ _VERSION = re.compile(r"([1-9][0-9]{0,8})-[0-9a-f]{16}", re.ASCII)
 _EVERY = 2000
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE batches (
+  institution TEXT, batch TEXT, acquired_us INTEGER, PRIMARY KEY (institution, batch)
+) WITHOUT ROWID;
 CREATE TABLE profiles (
   institution TEXT NOT NULL, patient TEXT PRIMARY KEY, sex TEXT NOT NULL, birth_year INTEGER,
-  died_on TEXT NOT NULL, died_precision TEXT NOT NULL, strokes TEXT NOT NULL, facts TEXT NOT NULL
+  died_on TEXT NOT NULL, died_precision TEXT NOT NULL, facts TEXT NOT NULL, articles TEXT NOT NULL
 );
 """
 _MISSING_HINT = "Compute them with: strokemap histories profiles."
+_SUMS = 2**256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +48,30 @@ class ProfilesMade:
 
     version: str
     patients: int
+    computed: int
+    """Patients whom the engine looked at this time, those of whom nothing is left included; the rest was taken over."""
 
 
 class Profiles:
     """One version, open for reading; may be shared between threads."""
 
-    def __init__(self, connection: sqlite3.Connection, *, version: str, made_at: datetime) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, about: dict[str, str]) -> None:
         self._connection = connection
-        self.version = version
-        self.made_at = made_at
+        self.version = about["version"]
+        self.made_at = datetime.fromisoformat(about["made_at"])
+        self.texts = about["texts"]
+        self.sum = int(about["sum"], 16)
+        self.batches = frozenset(connection.execute("SELECT institution, batch, acquired_us FROM batches"))
+        """Institution, digest and time of each batch that the rows were made from."""
+        newest: dict[str, int] = {}
+        for institution, _, acquired_us in self.batches:
+            newest[institution] = max(acquired_us, newest.get(institution, 0))
+        self._newest = {name: print_time(at) for name, at in newest.items()}
 
     @classmethod
     def open(cls, folder: Path, version: str) -> Profiles:
         """Open a version. Errors: ProfilesMissing; FormatUnknown also where the file holds another version."""
-        match = _VERSION.fullmatch(version)
-        path = folder / f"{match[1] if match else 0}.sqlite"
+        path = _path(folder, version)
         if not path.is_file():
             raise ProfilesMissing("The published profiles are not there.", hint=_MISSING_HINT, where=str(path))
         # immutable: no lock, no look for a journal; nobody ever writes to this file again.
@@ -67,7 +82,7 @@ class Profiles:
             about = dict(connection.execute("SELECT name, value FROM about"))
             if (about.get("format"), about.get("version")) != (FORMAT, version):
                 raise sqlite3.DatabaseError
-            return cls(connection, version=version, made_at=datetime.fromisoformat(about["made_at"]))
+            return cls(connection, about=about)
         except (sqlite3.Error, KeyError, ValueError):
             connection.close()
             raise FormatUnknown(
@@ -93,7 +108,7 @@ class Profiles:
 
     def __iter__(self) -> Iterator[Profile]:
         """Give all profiles in the order of institution and pseudonym."""
-        for row in self._connection.execute("SELECT * FROM profiles ORDER BY rowid"):
+        for row in self._connection.execute("SELECT * FROM profiles ORDER BY institution, patient"):
             yield self._profile(row)
 
     def close(self) -> None:
@@ -101,7 +116,7 @@ class Profiles:
         self._connection.close()
 
     def _profile(self, row: tuple[str, str, str, int | None, str, str, str, str]) -> Profile:
-        institution, patient, sex, birth_year, died_on, died_precision, strokes, facts = row
+        institution, patient, sex, birth_year, died_on, died_precision, facts, articles = row
         try:
             profile = Profile(
                 patient=patient,
@@ -115,8 +130,10 @@ class Profiles:
                 stroke_precision="",
                 stroke_type="",
                 facts=parse_facts(facts),
+                articles=parse_facts(articles),
+                data_as_of=self._newest.get(institution),
             )
-            return with_strokes(profile, parse_strokes(strokes))
+            return with_strokes(profile, strokes_of(profile.facts))
         except ValueError:
             raise FormatUnknown("A profile can't be read.", hint=_MISSING_HINT, where=self.version) from None
 
@@ -129,9 +146,14 @@ def published_profiles(home: Home) -> Profiles:
     return Profiles.open(home.profiles, version)
 
 
-def make_profiles(store: HistoryStore, *, folder: Path, progress: Progress, now: datetime) -> ProfilesMade:
-    """Compute a new version of all profiles; whole and durable on return, and nothing is left of one cut off.
+def make_profiles(
+    store: HistoryStore, *, folder: Path, progress: Progress, now: datetime, since: str | None = None
+) -> ProfilesMade:
+    """Make a new version of all profiles; whole and durable on return, and nothing is left of one cut off.
 
+    With ``since``, a version, only the patients touched by newer batches are computed; all of them where that version
+    is not there, was made by other texts, or a batch of it counts no more, and where the engine does not tell the
+    changed ones. The rows are the same in either case.
     One at a time in a folder: whoever calls this holds home's lock. The number in the name grows; the digest in the
     version depends on the rows alone. Errors: HistoryStoreUnreachable, HomeUnwritable.
     """
@@ -143,8 +165,17 @@ def make_profiles(store: HistoryStore, *, folder: Path, progress: Progress, now:
             (int(match[1]) for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))), default=0
         )
         progress("Computing profiles", 0, None)
-        (statement,) = read_shipped("profile.hql")
-        made = _write(making, store.run(statement, parameters={}), number, now=now, progress=progress)
+        # A batch that comes while the engine computes is not noted, so that the next version looks at it again.
+        batches = store.batches()
+        old = _usable(folder, since, batches=batches) if store.finds_changed else None
+        if old is None:
+            (statement,) = read_shipped("profile.hql")
+            rows: Iterable[tuple[Cell, ...]] = ((row[1], *row) for row in store.run(statement, parameters={}))
+        else:
+            shutil.copyfile(_path(folder, old.version), making)
+            new = " ".join(batch.digest for batch in batches if _key(batch) not in old.batches)
+            rows = store.run(read_composed("changed.hql"), parameters={"batches": new}) if new else ()
+        made = _write(making, rows, number=number, old=old, batches=batches, now=now, progress=progress)
         with making.open("rb") as handle:
             os.fsync(handle.fileno())
         making.rename(folder / f"{number}.sqlite")
@@ -167,22 +198,64 @@ def prune_profiles(folder: Path, *, keep: str) -> int:
     return len(old)
 
 
+def _path(folder: Path, version: str) -> Path:
+    match = _VERSION.fullmatch(version)
+    return folder / f"{match[1] if match else 0}.sqlite"
+
+
+def _key(batch: Batch) -> tuple[str, str, int]:
+    # The time, too: a batch withdrawn and sent again is another one.
+    return batch.institution, batch.digest, batch.acquired_us
+
+
+def _texts() -> str:
+    """Give a digest of the texts that say what a profile is."""
+    texts = [item.hiveql for name in ("tables.hql", "profile.hql") for item in read_shipped(name)]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _usable(folder: Path, since: str | None, *, batches: Iterable[Batch]) -> Profiles | None:
+    try:
+        old = Profiles.open(folder, since or "")
+    except (ProfilesMissing, FormatUnknown):
+        return None
+    old.close()
+    return old if old.texts == _texts() and old.batches <= {_key(batch) for batch in batches} else None
+
+
 def _write(
-    path: Path, rows: Iterable[tuple[Cell, ...]], number: int, *, now: datetime, progress: Progress
-) -> ProfilesMade:
-    digest, patients = hashlib.sha256(), 0
+    path: Path, rows: Iterable[tuple[Cell, ...]], *, number: int, old: Profiles | None, batches: Iterable[Batch],
+    now: datetime, progress: Progress,
+) -> ProfilesMade:  # fmt: skip
+    """Put rows in place of the old ones of their patients. The first cell is the patient, then comes the row."""
+    total, computed = 0 if old is None else old.sum, 0
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        # Nobody reads the file before it is whole: a journal would guard nothing.
-        connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
-        for row in rows:
-            digest.update(repr(row).encode())
-            connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            patients += 1
-            if patients % _EVERY == 0:
-                progress("Computing profiles", patients, None)
-        version = f"{number}-{digest.hexdigest()[:16]}"
-        about = {"format": FORMAT, "version": version, "made_at": now.isoformat()}
-        connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+        # Nobody reads the file before it is whole: a journal would guard nothing. Of what is removed no byte stays.
+        connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON;")
+        if old is None:
+            connection.executescript(_TABLES)
+        for patient, *row in rows:
+            gone = connection.execute("SELECT * FROM profiles WHERE patient = ?", (patient,)).fetchone()
+            if gone:
+                connection.execute("DELETE FROM profiles WHERE patient = ?", (patient,))
+                total -= _sum(gone)
+            if row[2] is not None:
+                connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                total += _sum(tuple(row))
+            computed += 1
+            if computed % _EVERY == 0:
+                progress("Computing profiles", computed, None)
+        # A sum does not depend on the order in which rows came, and can be carried on from version to version.
+        sums = f"{total % _SUMS:064x}"
+        version = f"{number}-{hashlib.sha256(sums.encode()).hexdigest()[:16]}"
+        about = {"format": FORMAT, "version": version, "made_at": now.isoformat(), "texts": _texts(), "sum": sums}
+        connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about.items())
+        connection.executemany("INSERT OR IGNORE INTO batches VALUES (?, ?, ?)", map(_key, batches))
+        (patients,) = connection.execute("SELECT COUNT(*) FROM profiles").fetchone()
         connection.commit()
     progress("Computing profiles", patients, patients)
-    return ProfilesMade(version=version, patients=patients)
+    return ProfilesMade(version=version, patients=patients, computed=computed)
+
+
+def _sum(row: tuple[Cell, ...]) -> int:
+    return int.from_bytes(hashlib.sha256(repr(row).encode()).digest())

@@ -6,18 +6,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 from hive_queries.dialect import Statement, read_shipped
-from hive_queries.engines.base import Cell, HistoryStore, Parameter
+from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
 from hive_queries.notes import notes
 from hive_queries.pseudonyms import OPT_OUT
 from hive_queries.quarantine import quarantined
 from strokemap.errors import QuestionInvalid
 
+FEWEST = 5
+"""Fewer patients are not counted for roles without a care relationship."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOLDER = "questions"
 _PARAMETER = re.compile(r"(?P<name>[a-z_]+) (?P<type>[a-z]+)(?: = ?(?P<default>[^|]*?))? \| (?P<about>.+)")
@@ -60,8 +62,25 @@ class Question:
 class Answer:
     """What came out: the columns that the question promised, and the rows in its order."""
 
+    question: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    data_as_of: str | None
+    """When the newest batch was acquired that counted: ISO, UTC, to the second."""
+
+    def of(self, institution: str) -> Answer:
+        """Give what concerns the patients of one institution."""
+        place = self.columns.index("institution")
+        return replace(self, rows=tuple(row for row in self.rows if row[place] == institution))
+
+    def counted(self) -> Answer:
+        """Give the number of patients of each institution, None where it is from 1 to 4: so few could be recognised."""
+        places = [self.columns.index(name) for name in ("institution", "patient")]
+        patients = Counter(
+            str(institution) for institution, _ in {tuple(row[at] for at in places) for row in self.rows}
+        )
+        rows = tuple((name, count if count >= FEWEST else None) for name, count in sorted(patients.items()))
+        return replace(self, columns=("institution", "patients"), rows=rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +124,9 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
             "The question has no parameter of that name.", hint=f"It takes: {names}.", where=f"param.{unknown[0]}"
         )
     values = {parameter.name: _typed(parameter, params.get(parameter.name)) for parameter in asked.parameters}
-    return Answer(columns=asked.columns, rows=tuple(store.run(asked.statement, parameters=values)))
+    rows = tuple(store.run(asked.statement, parameters=values))
+    newest = max((print_time(batch.acquired_us) for batch in store.batches()), default=None)
+    return Answer(question=question, columns=asked.columns, rows=rows, data_as_of=newest)
 
 
 def status(store: HistoryStore, *, work: Path, expected: Iterable[str] = ()) -> tuple[InstitutionStatus, ...]:

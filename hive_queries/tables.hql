@@ -358,17 +358,20 @@ SELECT
 FROM latest_events
 WHERE origin = 'article_events';
 
--- All facts on patients, each with the concept that it states, or NULL. Articles are no facts on health and stay apart.
+-- All facts on patients, each with the concept that it states, or NULL, and what it answers: yes, no, not assessed, not
+-- known; of an observation or an article what was said. Articles (kind `article`) are no facts on health.
 --
 -- This is the only place with code sets. IST: University of Edinburgh, doi:10.7488/ds/104, its table of variables.
--- ICD-10: chapters I and R. SNOMED CT: single codes, not their descendants. Oral anticoagulants: by ingredient (RxNorm),
--- or by its name in the institution's words, as products have too many codes to list. An institution's other codes are
--- facts all the same, only without a concept. A concept starting with `stroke` is a statement on the stroke:
--- `stroke none` is the final diagnosis that it was none.
+-- ICD-10: chapters E, F, I, R, Z. SNOMED CT: single codes, not their descendants. LOINC: 72089-6 is the total of the NIH
+-- stroke scale, 75859-9 the modified Rankin scale, 54899-0 the preferred language, 71802-3 the housing status.
+-- Oral anticoagulants: by ingredient (RxNorm), or by its name in the institution's words, as products have too many codes
+-- to list. An institution's other codes are facts all the same, only without a concept. The first word of a concept is its
+-- family: stroke, deficit, risk, drug, rehabilitation, scale, measure, stay, visit, living, language. `stroke none` is the
+-- final diagnosis that it was none.
 CREATE VIEW IF NOT EXISTS latest_concepts AS
 SELECT
-  f.institution, f.patient, f.kind, f.system, f.code, f.source_column, f.source_value, f.quantity, f.unit, f.display,
-  f.on_date, f.on_precision,
+  f.institution, f.patient, f.encounter, f.kind, f.system, f.code, f.source_column, f.source_value, f.quantity, f.unit,
+  f.display, f.on_date, f.on_precision, f.until_date,
   CASE
     WHEN f.system = 'ist' THEN
       CASE
@@ -376,39 +379,125 @@ SELECT
         WHEN f.code = 'DDIAGISC' AND f.source_value = 'Y' THEN 'stroke ischaemic'
         WHEN f.code = 'DDIAGHA' AND f.source_value = 'Y' THEN 'stroke haemorrhagic'
         WHEN f.code = 'DNOSTRK' AND f.source_value = 'Y' THEN 'stroke none'
-        WHEN f.code = 'RDEF4' AND f.source_value = 'Y' THEN 'aphasia'
-        WHEN f.code = 'RATRIAL' AND f.source_value = 'Y' THEN 'atrial fibrillation'
-        WHEN f.code = 'RXHEP' AND f.source_value IN ('L', 'M', 'H') THEN 'anticoagulant'
-        WHEN f.code IN ('DOAC', 'FOAC') AND f.source_value = 'Y' THEN 'anticoagulant'
-        WHEN f.code = 'RSBP' THEN 'systolic blood pressure'
+        WHEN f.code = 'RDEF1' THEN 'deficit face'
+        WHEN f.code = 'RDEF2' THEN 'deficit arm or hand'
+        WHEN f.code = 'RDEF3' THEN 'deficit leg or foot'
+        WHEN f.code = 'RDEF4' THEN 'deficit aphasia'
+        WHEN f.code = 'RDEF5' THEN 'deficit hemianopia'
+        WHEN f.code = 'RDEF6' THEN 'deficit visuospatial'
+        WHEN f.code = 'RDEF7' THEN 'deficit brainstem or cerebellar'
+        WHEN f.code = 'RDEF8' THEN 'deficit other'
+        WHEN f.code = 'RATRIAL' THEN 'risk atrial fibrillation'
+        WHEN f.code = 'RXHEP' AND f.source_value IN ('L', 'M', 'H') THEN 'drug anticoagulant'
+        WHEN f.code IN ('DOAC', 'FOAC') THEN 'drug anticoagulant'
+        WHEN f.code = 'RSBP' THEN 'measure systolic blood pressure'
+        WHEN f.code = 'DALIVE' AND f.source_value = 'Y' THEN 'stay discharge'
+        WHEN f.code IN ('DPLACE', 'FPLACE') THEN 'living'
+      END
+    WHEN f.kind = 'encounter' THEN
+      CASE
+        WHEN f.code IN ('32485007', '8715000', '183452005', '305351004') THEN 'stay hospital'
+        WHEN f.code = '390906007' THEN 'visit follow-up'
       END
     WHEN f.system = 'icd10' THEN
       CASE
         WHEN f.code LIKE 'I63%' THEN 'stroke ischaemic'
         WHEN f.code LIKE 'I60%' OR f.code LIKE 'I61%' OR f.code LIKE 'I62%' THEN 'stroke haemorrhagic'
         WHEN f.code LIKE 'I64%' THEN 'stroke unknown'
-        WHEN f.code LIKE 'R47.0%' OR f.code LIKE 'R470%' THEN 'aphasia'
-        WHEN f.code LIKE 'I48%' THEN 'atrial fibrillation'
+        WHEN f.code LIKE 'R47.0%' OR f.code LIKE 'R470%' THEN 'deficit aphasia'
+        WHEN f.code LIKE 'I48%' THEN 'risk atrial fibrillation'
+        WHEN f.code LIKE 'I10%' OR f.code LIKE 'I11%' OR f.code LIKE 'I12%' OR f.code LIKE 'I13%' THEN 'risk hypertension'
+        WHEN f.code LIKE 'E10%' OR f.code LIKE 'E11%' OR f.code LIKE 'E13%' OR f.code LIKE 'E14%' THEN 'risk diabetes'
+        WHEN f.code LIKE 'E78%' THEN 'risk high cholesterol'
+        WHEN f.code LIKE 'E66%' THEN 'risk obesity'
+        WHEN f.code LIKE 'F17%' OR f.code LIKE 'Z72.0%' THEN 'risk smoking'
       END
     WHEN f.system = 'snomed' THEN
       CASE
         WHEN f.code IN ('422504002', '432504007', '371040005', '371041009') THEN 'stroke ischaemic'
         WHEN f.code IN ('274100004', '21454007', '1386000') THEN 'stroke haemorrhagic'
         WHEN f.code IN ('230690007', '230713003') THEN 'stroke unknown'
-        WHEN f.code IN ('87486003') THEN 'aphasia'
-        WHEN f.code IN ('49436004', '282825002', '440059007') THEN 'atrial fibrillation'
-        WHEN f.code IN ('5154007', '311555007') THEN 'speech therapy'
+        WHEN f.code IN ('87486003') THEN 'deficit aphasia'
+        WHEN f.code IN ('49436004', '282825002', '440059007') THEN 'risk atrial fibrillation'
+        WHEN f.code IN ('38341003', '59621000') THEN 'risk hypertension'
+        WHEN f.code IN ('73211009', '44054006', '46635009') THEN 'risk diabetes'
+        WHEN f.code IN ('55822004') THEN 'risk high cholesterol'
+        WHEN f.code IN ('414916001', '162864005', '408512008') THEN 'risk obesity'
+        WHEN f.code IN ('77176002', '449868002') THEN 'risk smoking'
+        WHEN f.code IN ('5154007', '311555007') THEN 'rehabilitation speech therapy'
+        WHEN f.code IN ('91251008') THEN 'rehabilitation physiotherapy'
+        WHEN f.code IN ('84478008') THEN 'rehabilitation occupational therapy'
       END
     WHEN f.kind = 'medication' THEN
       CASE
         WHEN f.system = 'rxnorm' AND f.code IN ('11289', '1364430', '1114195', '1037042', '1599538')
-          THEN 'anticoagulant'
-        WHEN LOWER(f.display) LIKE '%warfarin%' OR LOWER(f.display) LIKE '%apixaban%' THEN 'anticoagulant'
-        WHEN LOWER(f.display) LIKE '%rivaroxaban%' OR LOWER(f.display) LIKE '%dabigatran%' THEN 'anticoagulant'
-        WHEN LOWER(f.display) LIKE '%edoxaban%' OR LOWER(f.display) LIKE '%acenocoumarol%' THEN 'anticoagulant'
-        WHEN LOWER(f.display) LIKE '%phenprocoumon%' THEN 'anticoagulant'
+          THEN 'drug anticoagulant'
+        WHEN LOWER(f.display) LIKE '%warfarin%' OR LOWER(f.display) LIKE '%apixaban%' THEN 'drug anticoagulant'
+        WHEN LOWER(f.display) LIKE '%rivaroxaban%' OR LOWER(f.display) LIKE '%dabigatran%' THEN 'drug anticoagulant'
+        WHEN LOWER(f.display) LIKE '%edoxaban%' OR LOWER(f.display) LIKE '%acenocoumarol%' THEN 'drug anticoagulant'
+        WHEN LOWER(f.display) LIKE '%phenprocoumon%' THEN 'drug anticoagulant'
       END
-    WHEN f.system = 'loinc' AND f.code = '8480-6' THEN 'systolic blood pressure'
-  END AS concept
-FROM latest_events f
-WHERE f.origin <> 'article_events';
+    WHEN f.system = 'bcp47' THEN 'language'
+    WHEN f.system = 'loinc' THEN
+      CASE
+        WHEN f.code = '8480-6' THEN 'measure systolic blood pressure'
+        WHEN f.code = '72089-6' THEN 'scale nihss'
+        WHEN f.code = '75859-9' THEN 'scale mrs'
+        WHEN f.code = '71802-3' THEN 'living'
+        WHEN f.code = '54899-0' THEN 'language'
+      END
+  END AS concept,
+  CASE
+    WHEN f.system = 'ist' AND f.code IN ('DPLACE', 'FPLACE') THEN
+      CASE
+        WHEN f.source_value = 'A' THEN 'home'
+        WHEN f.source_value = 'B' THEN 'relatives'
+        WHEN f.source_value = 'C' THEN 'residential care'
+        WHEN f.source_value = 'D' THEN 'nursing home'
+        WHEN f.source_value = 'E' THEN 'another hospital department'
+        ELSE 'not known'
+      END
+    WHEN f.system = 'ist' THEN
+      CASE
+        WHEN f.source_value = 'N' THEN 'no'
+        WHEN f.source_value = 'C' THEN 'not assessed'
+        WHEN f.source_value = 'U' THEN 'not known'
+        ELSE 'yes'
+      END
+    WHEN f.kind IN ('observation', 'article') THEN f.source_value
+    ELSE 'yes'
+  END AS answer
+FROM latest_events f;
+
+-- The facts of all patients with a dated stroke, each with the first stroke that stands (a later final diagnosis of none
+-- undoes it), the institution that told of it, and the end of the stay for it, where one is known: the first stay in
+-- hospital that ended after it.
+CREATE VIEW IF NOT EXISTS stroke_facts AS
+SELECT
+  MIN(CASE WHEN stands = 1 THEN told_by END) OVER (PARTITION BY patient) AS institution,
+  patient, encounter, kind, concept, answer, quantity, on_date, on_precision, stroke_on,
+  MIN(CASE WHEN stands = 1 AND on_date = stroke_on THEN on_precision END) OVER (PARTITION BY patient)
+    AS stroke_precision,
+  MIN(
+    CASE
+      WHEN concept = 'stay discharge' AND on_date >= stroke_on THEN on_date
+      WHEN concept = 'stay hospital' AND until_date >= stroke_on THEN until_date
+    END
+  ) OVER (PARTITION BY patient) AS discharged_on
+FROM (
+  SELECT
+    told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date, stands,
+    MIN(CASE WHEN stands = 1 THEN on_date END) OVER (PARTITION BY patient) AS stroke_on
+  FROM (
+    SELECT
+      told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
+      CASE WHEN concept LIKE 'stroke %' AND (none_on IS NULL OR on_date > none_on) THEN 1 ELSE 0 END AS stands
+    FROM (
+      SELECT
+        institution AS told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
+        MAX(CASE WHEN concept = 'stroke none' THEN on_date END) OVER (PARTITION BY patient) AS none_on
+      FROM latest_concepts
+    ) told
+  ) stated
+) dated
+WHERE stroke_on IS NOT NULL;

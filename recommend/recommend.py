@@ -44,11 +44,15 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """What to read, for whom and as of which day. ``why`` says in one sentence why ``results`` is empty."""
+    """What to read, for whom and as of which day. ``why`` says in one sentence why ``results`` is empty.
+
+    ``data_as_of`` is when the newest data of the patient's institution came that the profile was made from.
+    """
 
     patient: str
     as_of: date
     profile_version: str
+    data_as_of: str | None
     results: tuple[Recommended, ...]
     withheld: tuple[Withheld, ...]
     why: str
@@ -77,6 +81,7 @@ def recommend(
         patient=patient,
         as_of=as_of,
         profile_version=known.version,
+        data_as_of=known.data_as_of,
         results=tuple(_recommended(each, projection=projection) for each in chosen),
         withheld=_withheld(ranked, against=against, chosen=chosen),
         why="" if chosen else _why(known, notes=notes, holding=holding),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,22 +22,22 @@ _DESELECTED = pytest.StashKey[int]()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Name the group whose tests one worker runs: those on one server, else those of one file."""
+    """Name the group whose tests one worker runs, so that a server is started once: else the tests of one file."""
     group = item.path.name
     if item.get_closest_marker("server"):
         if "spark" in item.name:
             group = "spark"
-        elif {"hive_server", "any_store"} & set(item.fixturenames) or item.path.parent.name == "hive_queries":
-            group = "hive"
-        elif "neo4j" in item.nodeid:
-            group = "neo4j"
+        elif "[hive" in item.name or {"hive_server", "neo4j_process"} & set(item.fixturenames) or "[neo4j" in item.name:
+            group = "hive and neo4j"  # a test needs both
+        else:
+            group = "mediawiki"
     item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the servers, which take longest; leave out what needs outside data when nobody said where they are."""
-    items.sort(key=lambda item: item.get_closest_marker("server") is None)
+    """Begin with what takes longest; leave out what needs outside data when nobody said where they are."""
+    items.sort(key=lambda item: (item.get_closest_marker("server") is None, item.get_closest_marker("data") is None))
     if _DATA:
         return
     needing = [item for item in items if item.get_closest_marker("data")]
@@ -45,6 +45,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if needing:
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if not item.get_closest_marker("data")]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker tell how many tests were left out."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left out"] = session.config.stash.get(_DESELECTED, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take a worker's word for it; all of them see the same tests."""
+    node.config.stash[_DESELECTED] = getattr(node, "workeroutput", {}).get("left out", 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

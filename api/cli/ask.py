@@ -123,6 +123,8 @@ def _recommend_text(answer: RecommendOut) -> str:
         lines.append(f"{number:2}. {result.title}  {result.score:.2f}  {result.id}")
         lines += [f"    – {reason.text}" for reason in result.reasons]
     lines += [f"Held back: {held.id} ({held.rule})" for held in answer.withheld]
+    if answer.data_as_of:
+        lines.append(f"Newest data of {answer.data_as_of}.")
     lines.append(_entry_line(answer))
     return "\n".join(lines)
 

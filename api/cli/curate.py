@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import pairwise
 
 import click
 
@@ -74,8 +75,7 @@ def duplicates(ctx: click.Context, *, limit: int, as_json: bool) -> None:
 def path(ctx: click.Context, *, term: str, other: str, as_json: bool) -> None:
     """Show how TERM and OTHER are connected in the published map; JSON has the Cypher that draws it."""
     digest, titles = open_bench(ctx).path(term, other)
-    text, parameters = path_cypher(digest, titles)
-    document = {"path": list(titles), "cypher": text, "parameters": parameters}
+    document = {"path": list(titles), "cypher": path_cypher(digest, pairwise(titles))}
     show(document, as_json=as_json, text=" – ".join(titles) or "The map does not connect these two terms.")
 
 

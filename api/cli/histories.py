@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
+from api.access import LOCAL
 from api.cli.context import bars, json_option, open_intake, read_settings, show
-from api.schemas import acquired_out
+from api.schemas import acquired_out, parse_day
 from api.service import utc_now
-from hive_queries import ask
+from hive_queries import Profile, pseudonym, published_profiles
+from hive_queries.facts import Fact, print_date
 from hive_queries.quarantine import export_bad_rows, quarantined
-from hive_queries.questions import questions, status
+from hive_queries.questions import FEWEST, questions, status
 from recommend.codes import load_codes
+from recommend.stage import stage_at
 from strokemap.errors import UsageError
-
-_FEWEST = 5
 
 
 @click.group()
@@ -106,8 +110,66 @@ def profiles(ctx: click.Context, *, as_json: bool) -> None:
     """Compute one profile a patient on the engine, for the read side."""
     with bars() as progress:
         made = open_intake(ctx).make_profiles(progress=progress)
-    document = {"version": made.version, "patients": made.patients}
-    show(document, as_json=as_json, text=f"Profiles {made.version}: {made.patients} patients.")
+    document = {"version": made.version, "patients": made.patients, "computed": made.computed}
+    text = f"Profiles {made.version}: {made.patients} patients; {made.computed} were computed."
+    show(document, as_json=as_json, text=text)
+
+
+@histories.command("profile")
+@click.argument("patient")
+@click.option("--as-of", metavar="DATE", help="As it was known on this day [default: today].")
+@json_option
+@click.pass_context
+def profile(ctx: click.Context, *, patient: str, as_of: str | None, as_json: bool) -> None:
+    """Show what is known of PATIENT, written <institution>-<the institution's own id>."""
+    intake = open_intake(ctx)
+    day = parse_day(as_of, where="--as-of") if as_of else intake.now().date()
+    profiles = published_profiles(intake.home)
+    known = profiles.get(pseudonym(patient, key=intake.keys.secret("pseudonym"))).known_at(day)
+    document = {"patient": patient, "as_of": day, **_profile_document(known, as_of=day)}
+    lines = [f"{name}: {_line(value)}" for name, value in document.items()]
+    show(document, as_json=as_json, text="\n".join(lines))
+
+
+def _profile_document(known: Profile, *, as_of: date) -> dict[str, Any]:
+    def dated(facts: Iterable[Fact]) -> list[dict[str, str]]:
+        return [{"what": fact.display or fact.code, "on": fact.printed_date} for fact in facts]
+
+    def answers(family: str) -> dict[str, str]:
+        return {fact.concept.removeprefix(f"{family} "): fact.answer for fact in known.newest(family)}
+
+    scales = ("nihss", "mrs")
+    return {
+        "profile_version": known.version,
+        "data_as_of": known.data_as_of,
+        "sex": known.sex,
+        "birth_year": known.birth_year,
+        "died_on": print_date(known.died_on, known.died_precision),
+        "stroke": {"type": known.stroke_type, "on": print_date(known.stroke_on, known.stroke_precision)},
+        "stage": stage_at(known, as_of=as_of).name,
+        "deficits": answers("deficit"),
+        "risk_factors": answers("risk"),
+        "course": {
+            scale: [{"score": fact.value, "on": fact.printed_date} for fact in known.stated(f"scale {scale}")]
+            for scale in scales
+        },
+        "drugs": dated(fact for fact in known.facts if fact.kind == "medication" and fact.answer == "yes"),
+        "procedures": dated(fact for fact in known.facts if fact.kind == "procedure" and fact.answer == "yes"),
+        "rehabilitation": dated(known.stated("rehabilitation")),
+        "living": answers("living").get("living", ""),
+        "languages": sorted({fact.answer for fact in known.stated("language")}),
+        "articles": [{"article": fact.code, "what": fact.answer, "on": fact.printed_date} for fact in known.articles],
+    }
+
+
+def _line(value: object) -> str:
+    match value:
+        case dict():
+            return "; ".join(f"{name} {_line(item)}" for name, item in value.items() if item)
+        case list():
+            return ", ".join(_line(item) for item in value)
+        case _:
+            return "" if value is None else str(value)
 
 
 @histories.command("status")
@@ -176,7 +238,7 @@ def codes(ctx: click.Context, *, limit: int, as_json: bool) -> None:
         {"system": row.system, "code": row.code, "words": row.words, "facts": row.facts, "known": row.known}
         for row in seen
         # Fewer patients than this might be told apart by a rare code.
-        if row.patients >= _FEWEST
+        if row.patients >= FEWEST
     ]
     lines = [f"{row['facts']}\t{row['system']} {row['code']}\t{row['words']}" for row in rows[:limit]]
     document = {"codes": rows[:limit], "listed": len(rows), "rare": len(seen) - len(rows)}
@@ -210,8 +272,8 @@ def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str,
     pairs = [param.partition("=") for param in params]
     if any(not sign for _, sign, _ in pairs):
         raise UsageError("A parameter is written name=value.", hint="As in: --param days=30.", where="--param")
-    with open_intake(ctx).store() as store:
-        answer = ask(question, params={name: value for name, _, value in pairs}, store=store)
+    answer = open_intake(ctx).ask(question, params={name: value for name, _, value in pairs}, caller=LOCAL)
     document_rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     lines = ["\t".join(answer.columns), *("\t".join("" if v is None else str(v) for v in row) for row in answer.rows)]
-    show({"question": question, "rows": document_rows}, as_json=as_json, text="\n".join(lines))
+    document_all = {"question": question, "data_as_of": answer.data_as_of, "rows": document_rows}
+    show(document_all, as_json=as_json, text="\n".join(lines))

@@ -1,15 +1,17 @@
-"""Institutions send their extracts here; the same batch counts once however often it comes."""
+"""Institutions send their extracts here, each batch counts once however often it comes; and named questions."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, check_institution
 from api.http.depends import IntakeDep, may
-from api.schemas import AcquiredOut, acquired_out
+from api.schemas import AcquiredOut, ShortText, Strict, acquired_out
+from hive_queries.questions import FEWEST
 
 router = APIRouter(prefix="/api/v1/histories", tags=["histories"])
 
@@ -27,3 +29,29 @@ async def send_batch(
     async with intake.received(request.stream()) as path:
         acquired = await run_in_threadpool(intake.acquire, path, institution=institution, format=format)
     return acquired_out(acquired, institution=institution)
+
+
+class QuestionIn(Strict):
+    """The parameters of a question, as text."""
+
+    params: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=20)
+
+
+class QuestionOut(Strict):
+    """An answer: rows of the caller's patients, or numbers of patients, null where they are fewer than is counted."""
+
+    question: str
+    columns: list[str]
+    rows: list[list[str | int | float | None]]
+    data_as_of: str | None
+    fewest_counted: int = FEWEST
+
+
+@router.post("/questions/{question}")
+def ask_question(
+    question: ShortText, asked: QuestionIn, intake: IntakeDep, caller: Annotated[Caller, Depends(may("ask"))]
+) -> QuestionOut:
+    """Ask a named question of the histories."""
+    answer = intake.ask(question, params=asked.params, caller=caller)
+    rows = [list(row) for row in answer.rows]
+    return QuestionOut(question=answer.question, columns=list(answer.columns), rows=rows, data_as_of=answer.data_as_of)

@@ -55,11 +55,12 @@ def call(
         raise UsageError("There is no such service.", hint="See GET /cds-services.", where="id")
     patient = f"{caller.institution}-{body.context.patientId}"
     answer = service.recommend(patient, as_of=None, limit=_CARDS, caller=caller)
+    age = f" Newest data of {answer.data_as_of[:10]}." if answer.data_as_of else ""
     return {
         "cards": [
             {
                 "summary": result.title[:140],
-                "detail": " ".join(dict.fromkeys(reason.text for reason in result.reasons)),
+                "detail": " ".join(dict.fromkeys(reason.text for reason in result.reasons)) + age,
                 "indicator": "info",
                 "source": {"label": "Strokemap"},
             }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NewType, Protocol, TypeAlias
 
@@ -32,6 +32,11 @@ class Batch:
     patients: int
     acquired_us: int
     """Microseconds since 1970, UTC; of two rows with one natural key, the one acquired later holds."""
+
+
+def print_time(acquired_us: int) -> str:
+    """Print the time of a batch: ISO, UTC, to the second."""
+    return datetime.fromtimestamp(acquired_us // 10**6, UTC).isoformat()
 
 
 def rows_to_batches(rows: Iterable[tuple[Cell, ...]]) -> tuple[Batch, ...]:
@@ -78,6 +83,11 @@ class HistoryStore(Protocol):
         Parameters are bound by the driver, never pasted. Read it to its end: the store may be locked against changes
         until then. Errors: HistoryStoreUnreachable.
         """
+        ...
+
+    @property
+    def finds_changed(self) -> bool:
+        """Whether the engine answers ``changed.hql`` in sensible time; else all profiles are computed each time."""
         ...
 
     def close(self) -> None:

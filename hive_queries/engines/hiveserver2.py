@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 import thrift_sasl
 from pyhive import hive
 from pyhive.exc import Error as PyHiveError
-from TCLIService.ttypes import TOperationState
+from TCLIService.ttypes import TGetInfoReq, TGetInfoType, TOperationState
 from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TBufferedTransport, TTransportBase
@@ -94,6 +94,13 @@ class Connection:
             return not select.select([handle], [], [], 0)[0]
         except (OSError, ValueError):
             return False
+
+    def engine(self) -> str:
+        """Give the name that the server gives itself: Apache Hive or Spark SQL."""
+        asked = TGetInfoReq(sessionHandle=self._session.sessionHandle, infoType=TGetInfoType.CLI_DBMS_NAME)
+        with self._guarded(time.monotonic() + self._address.read):
+            told = self._session.client.GetInfo(asked)
+        return str(told.infoValue.stringValue if told.infoValue else "")
 
     def rows(self, text: str) -> Iterator[tuple[Cell, ...]]:
         """Run a statement and give its rows, none for one that has none.

@@ -120,7 +120,31 @@ def _patient(resource: Json) -> Taken:
         died_on=died_on,
         died_precision=precision if dead else "",
     )
-    return Taken(own_id=own_id, natural_key=("Patient", own_id), person=person, changed_us=_changed(resource))
+    return Taken(
+        own_id=own_id,
+        natural_key=("Patient", own_id),
+        person=person,
+        events=tuple(_languages(resource)),
+        changed_us=_changed(resource),
+    )
+
+
+def _languages(patient: Json) -> Iterator[Event]:
+    name = "Patient.communication"
+    for spoken in _list(patient, "communication"):
+        tag = text_of(_text(spoken, "language.coding.code"), name=name)
+        if tag:
+            yield Event(
+                table="observations",
+                kind="observation",
+                system="bcp47",
+                code=tag,
+                source_column=name,
+                source_value=tag,
+                display=display_of(_text(spoken, "language.text")),
+                on=None,
+                precision="unknown",
+            )
 
 
 def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
@@ -129,6 +153,7 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
     dated = next((path for path in kind.dates if _text(resource, path)), kind.dates[0])
     on, precision = date_of(_text(resource, dated), name=f"{name}.{dated}")
     encounter = resource_id if kind.kind == "encounter" else _reference(_text(resource, "encounter.reference"))
+    until, _ = date_of(_text(resource, "period.end") if kind.kind == "encounter" else "", name=f"{name}.period.end")
     void = {_text(resource, "status"), _text(resource, "verificationStatus.coding.code")} & _VOID
 
     def events(said: Iterable[tuple[Json, str, _Value]]) -> tuple[Event, ...]:
@@ -143,6 +168,7 @@ def _events(resource: Json, *, name: str, kind: _Kind) -> Taken:
                 display=display,
                 on=on,
                 precision=precision,
+                until=until,
                 encounter=encounter,
                 quantity=quantity,
                 unit=unit,

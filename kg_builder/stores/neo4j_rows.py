@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import zlib
-from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from kg_builder.model import Digest, Evidence, Link, PageText, Section, Term
 from kg_builder.packing import pack, unpack
 
 _PATH = """\
-UNWIND range(0, size($titles) - 2) AS step
-MATCH path = (:Term {build: $build, title: $titles[step]})-[:LINKED]-(:Term {build: $build, title: $titles[step + 1]})
+UNWIND {steps} AS step
+MATCH path = (:Term {{build: '{digest}', title: step[0]}})-[:LINKED]-(:Term {{build: '{digest}', title: step[1]}})
 RETURN path"""
 
 
@@ -81,6 +82,10 @@ def text_of(title: str, sections: bytes) -> PageText:
     return PageText(title=title, sections=unpack(tuple[Section, ...], zlib.decompress(sections).decode()))
 
 
-def path_cypher(digest: Digest, titles: Sequence[str]) -> tuple[LiteralString, dict[str, object]]:
-    """Give the query that shows a path of linked terms, a row for each link, and the parameters it is run with."""
-    return _PATH, {"build": digest, "titles": list(titles)}
+def path_cypher(digest: Digest, steps: Iterable[tuple[str, str]]) -> str:
+    """Give what shows a path of linked terms in Neo4j Browser, a row for each link; nothing for no path.
+
+    For people to paste; we never run it. A list of strings of JSON is one of Cypher: no title ends its own string.
+    """
+    pairs = list(steps)
+    return _PATH.format(steps=json.dumps(pairs, ensure_ascii=False), digest=digest) if pairs else ""

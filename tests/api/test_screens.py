@@ -48,6 +48,8 @@ def test_clinician_searches_and_sees_why(visit) -> None:
     assert '<mark class="word">' in page.text
     assert "Why this article" in page.text
     assert "on the ledger" in page.text
+    assert re.search(r"For Neo4j Browser</summary><pre[^>]*>UNWIND \[", page.text)
+    assert "Neo4j" not in visit("patient").post("/search", data={"query": "mini stroke"}).text
 
 
 def test_switched_off_term_stays_off(visit) -> None:

@@ -19,7 +19,7 @@ Rows = Iterable[Mapping[str, str]]
 _IST = {
     "HOSPNUM": "1", "SEX": "F", "AGE": "70", "RATRIAL": "N", "RSBP": "150", "STYPE": "PACS", "RDATE": "sty-91",
     "DDIAGISC": "Y", "DDIAGHA": "N", "DNOSTRK": "N", "DDEAD": "N", "DDEADD": "", "FDEAD": "N", "FDEADD": "",
-    "FDENNIS": "Y", "OCCODE": "2",
+    "FDENNIS": "Y", "OCCODE": "2", "DPLACE": "", "FPLACE": "",
     **{f"RDEF{number}": "N" for number in range(1, 9)},
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""One set of .hql: Hive, Spark and DuckDB give the same answers, cell for cell, to everything that is shipped."""
+"""One set of .hql: Hive and Spark give DuckDB's answers, cell for cell, to everything that is shipped."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hive_queries import HistoryStore, acquire, make_profiles, open_history_store
+from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store
 from hive_queries.acquire import Acquired
-from hive_queries.dialect import read_shipped, read_statements
-from hive_queries.questions import questions
+from hive_queries.dialect import read_composed, read_shipped, read_statements
 from strokemap.progress import silent
+from tests.hive_queries.made_up_lake import ASKED, write_events
+from tests.hive_queries.made_up_lake import resources as resources_of_lake
 
 if TYPE_CHECKING:
     from tests.servers.hiveserver2 import HiveServer
@@ -25,20 +26,16 @@ pytestmark = pytest.mark.server
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Stores = dict[str, HistoryStore]
 Writer = Callable[..., Path]
-PARAMETERS = {
-    "aphasia-without-speech-therapy": {"days": 30},
-    "atrial-fibrillation-without-anticoagulant": {"as_of": NOW.date()},
-    "blood-pressure-above-target": {"target": 140.5, "institution": ""},
-}
+KEY = b"k" * 32
 
 
-@pytest.fixture
-def stores(tmp_path: Path, hive_server: HiveServer, spark_server: HiveServer) -> Iterator[Stores]:
-    """An empty store of each engine."""
+@pytest.fixture(params=["hive", "spark"])
+def stores(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """An empty store of an engine, and one of DuckDB to hold it against."""
+    server: HiveServer = request.getfixturevalue(f"{request.param}_server")
     opened = {
-        "duckdb": open_history_store(f"duckdb:///{tmp_path / 'three'}"),
-        "hive": open_history_store(hive_server.url()),
-        "spark": open_history_store(spark_server.url()),
+        "duckdb": open_history_store(f"duckdb:///{tmp_path / 'histories'}"),
+        request.param: open_history_store(server.url()),
     }
     for store in opened.values():
         for institution in {item.institution for item in store.batches()}:
@@ -56,7 +53,7 @@ def load(stores: Stores, path: Path, format: str, *, institution: str, folder: P
             format=format,
             store=store,
             work=folder / f"work-{name}",
-            key=b"k" * 32,
+            key=KEY,
             now=NOW,
             progress=silent,
         )
@@ -70,21 +67,29 @@ def answers(store: HistoryStore) -> dict[str, list[object]]:
     asked: dict[str, list[object]] = {
         name: list(store.run(statement, parameters={})) for name, statement in texts.items()
     }
-    for question in questions():
-        asked[question.name] = list(store.run(question.statement, parameters=PARAMETERS[question.name]))
+    for name, params in ASKED.items():
+        asked[name] = list(ask(name, params=params, store=store).rows)
     return asked
+
+
+def changed(store: HistoryStore) -> list[object]:
+    """The profiles of patients whom other batches than the hospitals' touch."""
+    lately = " ".join(batch.digest for batch in store.batches() if batch.institution in ("shore", "strokemap"))
+    found = store.run(read_composed("changed.hql"), parameters={"batches": lately})
+    # Of each patient touched, the first cell is the pseudonym; what follows is the row of the profile, if there is one.
+    return sorted((row[1:] for row in found), key=repr)
 
 
 def assert_same(stores: Stores) -> dict[str, list[object]]:
     found = {name: answers(store) for name, store in stores.items()}
-    for name in ("hive", "spark"):
-        for asked, rows in found["duckdb"].items():
-            # The types, too: 1 and 1.0 are equal in Python and print differently in a profile's digest.
-            assert [repr(row) for row in found[name][asked]] == [repr(row) for row in rows], (name, asked)
-    return found["duckdb"]
+    golden, other = found.values()
+    for asked, rows in golden.items():
+        # The types, too: 1 and 1.0 are equal in Python and print differently in a profile's digest.
+        assert [repr(row) for row in other[asked]] == [repr(row) for row in rows], asked
+    return golden
 
 
-def test_shipped_texts_have_one_golden_result_on_three_engines(
+def test_shipped_texts_have_one_golden_result_on_every_engine(
     stores: Stores, ist_file: Writer, ndjson: Writer, csv_folder: Writer, tmp_path: Path
 ) -> None:
     load(stores, ist_file({"RDEF4": "Y", "RATRIAL": "Y"}, {"SEX": "M"}), "ist", institution="north", folder=tmp_path)
@@ -103,24 +108,33 @@ def test_shipped_texts_have_one_golden_result_on_three_engines(
         {"resourceType": "Condition", "id": "undated", "subject": {"reference": "Patient/p2"},
          "code": {"coding": [{"system": "http://snomed.info/sct", "code": "49436004"}]}}
     )  # fmt: skip
-    load(stores, ndjson(*resources), "fhir", institution="lake", folder=tmp_path)
+    load(stores, ndjson(*resources), "fhir", institution="shore", folder=tmp_path)
     # The second vintage of one natural key: the newer row holds, on each engine.
     resources[0] = {**resources[0], "recordedDate": "2025-05"}  # type: ignore[dict-item]
-    load(stores, ndjson(*resources[:1], name="later.ndjson"), "fhir", institution="lake", folder=tmp_path)
+    load(stores, ndjson(*resources[:1], name="later.ndjson"), "fhir", institution="shore", folder=tmp_path)
     person = {"Id": "p1", "BIRTHDATE": "1950", "GENDER": "M", "DEATHDATE": "2020-02-03"}
     reading = {"DATE": "2019-05-06", "PATIENT": "p1", "CODE": "8480-6", "DESCRIPTION": "Systolic", "VALUE": "150.25",
                "UNITS": "mm[Hg]", "TYPE": "numeric", "ENCOUNTER": ""}  # fmt: skip
     load(stores, csv_folder(patients=[person], observations=[reading]), "synthea", institution="river", folder=tmp_path)
-    events, opt_out = tmp_path / "events.csv", tmp_path / "opt-out.csv"
-    events.write_text("id,patient,at,event,code,value\n1,river-p1,2026-01-01,reading,8480-6,171.5\n")
+    load(stores, ndjson(*resources_of_lake(), name="lake.ndjson"), "fhir", institution="lake", folder=tmp_path)
+    events, opt_out = write_events(tmp_path), tmp_path / "opt-out.csv"
     opt_out.write_text("patient,at,state\nnorth-000002,2026-01-01,out\nnorth-000001,2026-01-01,in\n")
     load(stores, events, "events", institution="strokemap", folder=tmp_path)
     load(stores, opt_out, "opt_out", institution="opt_out", folder=tmp_path)
     golden = assert_same(stores)
-    assert "strokemap" in repr(next(row for row in golden["profile"] if row[0] == "river"))  # type: ignore[index]
+    assert sum("strokemap" in repr(row) for row in golden["profile"]) == 2
+    # Spark takes minutes to plan this text (docs/how-to-hive.md).
+    finding = {name: store for name, store in stores.items() if store.finds_changed}
+    assert set(stores) - set(finding) <= {"spark"}
+    touched = changed(stores["duckdb"])
+    for store in finding.values():
+        assert repr(changed(store)) == repr(touched)
+    assert {row for row in touched if row[0]} <= set(golden["profile"])  # type: ignore[index]
+    assert len(touched) == 4
     assert {name: len(rows) for name, rows in golden.items()} == {
-        "profile": 4, "status": 4, "batches": 6, "codes": 22, "aphasia-without-speech-therapy": 2,
-        "atrial-fibrillation-without-anticoagulant": 0, "blood-pressure-above-target": 3,
+        "profile": 12, "status": 5, "batches": 7, "codes": 30, "aphasia-without-speech-therapy": 5,
+        "articles-sent-and-read": 2, "atrial-fibrillation-without-anticoagulant": 1, "blood-pressure-above-target": 2,
+        "missing-follow-up": 2, "readmission": 1, "rehabilitation-attendance": 4, "stroke-scale-course": 3,
     }  # fmt: skip
 
 
@@ -162,13 +176,12 @@ IF(1 = 1, 'a', 'b')
 WORDS = {"emoji": "😀", "high": "\uffee", "tabs": "\t a\n", "small": 0.1, "tiny": 0.2, "large": 2**40}
 
 
-def test_what_the_linter_takes_has_one_value_on_three_engines(stores: Stores, ist_file: Writer, tmp_path: Path) -> None:
+def test_what_the_linter_takes_has_one_value_on_every_engine(stores: Stores, ist_file: Writer, tmp_path: Path) -> None:
     load(stores, ist_file({}), "ist", institution="north", folder=tmp_path)
     columns = ", ".join(f"{text} AS c{number}" for number, text in enumerate(TAKEN.strip().splitlines()))
     (statement,) = read_statements(f"SELECT {columns} FROM batches", where="")
     rows = {name: repr(list(store.run(statement, parameters=WORDS))) for name, store in stores.items()}
-    assert rows["hive"] == rows["duckdb"]
-    assert rows["spark"] == rows["duckdb"]
+    assert len(set(rows.values())) == 1
 
 
 def test_same_extract_twice_and_two_loads_at_once_change_nothing(
@@ -181,14 +194,13 @@ def test_same_extract_twice_and_two_loads_at_once_change_nothing(
         done = load({name: stores[name]}, path, "ist", institution="north", folder=tmp_path / str(number))
         taken.append(done[name].already)
 
-    for name in ("hive", "spark"):
-        # Two homes, so that only the store itself can keep them apart.
-        loads = [threading.Thread(target=one, args=(name, number)) for number in (1, 2)]
-        for thread in loads:
-            thread.start()
-        for thread in loads:
-            thread.join(timeout=120)
-    assert sorted(taken) == [False, False, True, True]
+    # Two homes, so that only the store itself can keep them apart.
+    loads = [threading.Thread(target=one, args=(next(reversed(stores)), number)) for number in (1, 2)]
+    for thread in loads:
+        thread.start()
+    for thread in loads:
+        thread.join(timeout=120)
+    assert sorted(taken) == [False, True]
     load({"duckdb": stores["duckdb"]}, path, "ist", institution="north", folder=tmp_path)
     assert_same(stores)
     before = {name: store.batches() for name, store in stores.items()}
@@ -198,7 +210,7 @@ def test_same_extract_twice_and_two_loads_at_once_change_nothing(
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_real_sample_has_the_same_profiles_on_three_engines(stores: Stores, test_data: Path, tmp_path: Path) -> None:
+def test_real_sample_has_the_same_profiles_on_every_engine(stores: Stores, test_data: Path, tmp_path: Path) -> None:
     patients = test_data / "patients"
     sample = tmp_path / "ist-2000.csv"
     with gzip.open(patients / "ist.csv.gz", "rt", encoding="utf-8") as whole:

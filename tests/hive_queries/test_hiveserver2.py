@@ -34,6 +34,7 @@ from strokemap.errors import (
     QuestionInvalid,
     StrokemapError,
 )
+from tests.servers.process import GIVEN_UP
 
 if TYPE_CHECKING:
     from tests.servers.hiveserver2 import HiveServer
@@ -235,7 +236,7 @@ def test_foreign_answer_is_our_error_within_the_time_allowed(fake: int, auth: st
         open_history_store(address(fake, auth=auth, connect=1, read=1))
     assert_quiet(refusal.value)
     assert refusal.value.retryable
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < GIVEN_UP
 
 
 @pytest.mark.parametrize("fake", [b"\x03\x00\x00\x00\x1aError validating the login"], indirect=True)
@@ -251,7 +252,7 @@ def test_closed_port_and_silent_host_are_our_errors() -> None:
         begun = time.monotonic()
         with pytest.raises(HistoryStoreUnreachable):
             open_history_store(address(silent.getsockname()[1], connect=1))
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < GIVEN_UP
         port = silent.getsockname()[1]
     with pytest.raises(HistoryStoreUnreachable) as refusal:
         open_history_store(address(port))
@@ -415,7 +416,7 @@ def test_frozen_killed_and_restarted_server_never_gives_an_answer_to_another_que
         begun = time.monotonic()
         with pytest.raises(HistoryStoreUnreachable):
             open_history_store(one_batch.url(connect=4))
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < GIVEN_UP
         load.more(errors=8)
         one_batch.thaw()
         load.more(answers=40)

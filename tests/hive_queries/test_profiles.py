@@ -18,6 +18,7 @@ from hive_queries.profiles import Profiles, prune_profiles
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home
 from strokemap.progress import silent
+from tests.hive_queries.made_up_lake import resources, write_events
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Writer = Callable[..., Path]
@@ -214,3 +215,41 @@ def test_profile_known_on_a_day_is_the_one_made_of_what_was_known(
     all_of_them = [stroke(on, type) for on, type in strokes]
     known = [item for item in all_of_them if item.on is None or item.on <= as_of]
     assert bare(*all_of_them).known_at(as_of) == bare(*known)
+
+
+def test_profile_tells_deficits_course_rehabilitation_living_language_and_articles(
+    ist_file: Writer, ndjson: Writer, take: Take, one_profile: Callable[[str], Profile], tmp_path: Path
+) -> None:  # fmt: skip
+    take(ist_file({"RDEF4": "Y", "RDEF5": "C", "RATRIAL": "Y"}), "ist")
+    spoken = {"communication": [{"language": {"coding": [{"code": "pt"}]}}]}
+    take(ndjson({"resourceType": "Patient", "id": "struck", **spoken}, *resources()), "fhir", institution="lake")
+    take(write_events(tmp_path), "events", institution="strokemap")
+    ist, struck = one_profile("north-000001"), one_profile("lake-struck")
+    deficits = {fact.concept.removeprefix("deficit "): fact.answer for fact in ist.newest("deficit")}
+    assert (deficits["aphasia"], deficits["hemianopia"], deficits["face"]) == ("yes", "not assessed", "no")
+    assert len(deficits) == 8
+    assert [(fact.concept, fact.answer) for fact in ist.newest("risk")] == [("risk atrial fibrillation", "yes")]
+    assert [fact.value for fact in struck.stated("scale nihss")] == ["12", "5"]
+    assert [fact.printed_date for fact in struck.stated("scale mrs")] == ["2025-04"]
+    assert len(struck.stated("rehabilitation")) == 3
+    assert [fact.answer for fact in struck.newest("language")] == ["pt"]
+    assert [(fact.code, fact.answer) for fact in struck.articles] == [
+        ("lib:one", "sent"),
+        ("lib:one", "read"),
+        ("lib:one", "helpful"),
+    ]
+    assert {fact.institution for fact in struck.articles} == {"strokemap"}
+    assert (struck.institution, struck.stroke_type) == ("lake", "ischaemic")
+    early = struck.known_at(date(2025, 1, 31))
+    assert (len(early.stated("scale nihss")), early.stated("scale mrs"), early.articles) == (2, (), ())
+
+
+def test_profile_tells_where_the_patient_lives(
+    ist_file: Writer, take: Take, one_profile: Callable[[str], Profile]
+) -> None:
+    take(ist_file({"DPLACE": "E", "FPLACE": "A"}), "ist")
+    profile = one_profile("north-000001")
+    assert [fact.answer for fact in profile.newest("living")] == ["home"]
+    assert [fact.answer for fact in profile.known_at(date(1991, 2, 1)).newest("living")] == [
+        "another hospital department"
+    ]

@@ -7,99 +7,116 @@ from pathlib import Path
 
 import pytest
 
-from hive_queries import HistoryStore, ask, pseudonym
+from hive_queries import HistoryStore, ask
 from hive_queries.acquire import Acquired
 from hive_queries.questions import questions
 from strokemap.errors import QuestionInvalid
-
-WORDS = {"1364445": "Apixaban 5 MG Oral Tablet"}
-SNOMED = "http://snomed.info/sct"
-DATES = {"Condition": "onsetDateTime", "Procedure": "performedDateTime", "MedicationRequest": "authoredOn"}
+from tests.hive_queries.made_up_lake import ASKED, pseudonyms, resources, write_events
 
 
 @pytest.fixture
-def lake(ndjson: Callable[..., Path], take: Callable[..., Acquired], key: bytes) -> dict[str, str]:
-    """Made-up patients of the institution lake; gives their pseudonyms."""
-    said = [
-        ("treated", "Condition", "87486003", "2025-01-10"),
-        ("treated", "Procedure", "311555007", "2025-01-20"),
-        ("late", "Condition", "87486003", "2025-01-10"),
-        ("late", "Procedure", "311555007", "2025-03-20"),
-        ("never", "Condition", "87486003", "2025-02"),
-        ("again", "Condition", "87486003", "2025-01-10"),
-        ("again", "Condition", "87486003", "2025-06-10"),
-        ("again", "Procedure", "311555007", "2025-06-11"),
-        ("risk", "Condition", "49436004", "2025-01-10"),
-        ("guarded", "Condition", "49436004", "2025-01-10"),
-        ("guarded", "MedicationRequest", "1364445", "2025-02-10"),
-        ("struck", "Condition", "49436004", "2025-01-10"),
-        ("struck", "Condition", "422504002", "2025-01-12"),
-    ]
-    resources: list[object] = []
-    for number, (patient, kind, code, day) in enumerate(said):
-        system = "http://www.nlm.nih.gov/research/umls/rxnorm" if kind == "MedicationRequest" else SNOMED
-        field = "medicationCodeableConcept" if kind == "MedicationRequest" else "code"
-        resources.append(
-            {"resourceType": kind, "id": str(number), "subject": {"reference": f"Patient/{patient}"},
-             DATES[kind]: day, field: {"coding": [{"system": system, "code": code, "display": WORDS.get(code, "")}]}}
-        )  # fmt: skip
-    for number, (patient, value, day) in enumerate(
-        [
-            ("treated", 150, "2025-01-01"),
-            ("treated", 130, "2025-02-01"),
-            ("late", 150, "2025-01-01"),
-            ("risk", 141, "2025"),
-        ]
-    ):
-        resources.append(
-            {"resourceType": "Observation", "id": str(number), "subject": {"reference": f"Patient/{patient}"},
-             "effectiveDateTime": day, "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
-             "valueQuantity": {"value": value, "unit": "mmHg"}}
-        )  # fmt: skip
-    take(ndjson(*resources), "fhir", institution="lake")
-    return {patient: pseudonym(f"lake-{patient}", key=key) for patient, *_ in said}
+def lake(ndjson: Callable[..., Path], take: Callable[..., Acquired], key: bytes, tmp_path: Path) -> dict[str, str]:
+    """What was said of the patients of lake, acquired; gives their pseudonyms."""
+    take(ndjson(*resources()), "fhir", institution="lake")
+    take(write_events(tmp_path), "events", institution="strokemap")
+    return pseudonyms(key)
+
+
+def answer(name: str, store: HistoryStore, **more: str) -> tuple[tuple[object, ...], ...]:
+    return ask(name, params=ASKED[name] | more, store=store).rows
 
 
 def test_every_question_has_a_description_and_a_golden_result() -> None:
-    assert [question.name for question in questions()] == [
-        "aphasia-without-speech-therapy",
-        "atrial-fibrillation-without-anticoagulant",
-        "blood-pressure-above-target",
-    ]
+    assert [question.name for question in questions()] == list(ASKED)
     for question in questions():
         assert question.asks
+        assert {"institution", "patient"} < set(question.columns)
         assert {item.name for item in question.parameters} == set(question.statement.parameters)
         assert {item.type for item in question.parameters} <= {"string", "integer", "number", "date"}
 
 
 def test_aphasia_without_speech_therapy(lake: dict[str, str], store: HistoryStore) -> None:
-    answer = ask("aphasia-without-speech-therapy", params={"days": "30"}, store=store)
-    assert answer.columns == ("institution", "patient", "aphasia_on", "aphasia_precision")
-    assert set(answer.rows) == {
+    name = "aphasia-without-speech-therapy"
+    assert ask(name, params={}, store=store).columns == ("institution", "patient", "aphasia_on", "aphasia_precision")
+    assert set(answer(name, store)) == {
         ("lake", lake["late"], "2025-01-10", "day"),
         ("lake", lake["never"], "2025-02-01", "month"),
         ("lake", lake["again"], "2025-01-10", "day"),
     }
-    longer = ask("aphasia-without-speech-therapy", params={"days": "100"}, store=store)
-    assert {row[1] for row in longer.rows} == {lake["never"], lake["again"]}
+    assert {row[1] for row in answer(name, store, days="100")} == {lake["never"], lake["again"]}
 
 
 def test_atrial_fibrillation_without_anticoagulant(lake: dict[str, str], store: HistoryStore) -> None:
     name = "atrial-fibrillation-without-anticoagulant"
-    answer = ask(name, params={"as_of": "2025-12-31"}, store=store)
-    assert answer.rows == (("lake", lake["risk"], "2025-01-10", "day"),)
-    earlier = ask(name, params={"as_of": "2025-01-11"}, store=store)
-    assert {row[1] for row in earlier.rows} == {lake["risk"], lake["guarded"], lake["struck"]}
+    assert answer(name, store) == (("lake", lake["risk"], "2025-01-10", "day"),)
+    assert {row[1] for row in answer(name, store, as_of="2025-01-11")} == {
+        lake["risk"],
+        lake["guarded"],
+        lake["struck"],
+    }
 
 
-def test_blood_pressure_above_target(lake: dict[str, str], store: HistoryStore) -> None:
-    answer = ask("blood-pressure-above-target", params={}, store=store)
-    assert answer.rows == (
-        ("lake", lake["late"], 150.0, "2025-01-01", "day"),
-        ("lake", lake["risk"], 141.0, "2025-01-01", "year"),
+def test_blood_pressure_above_target_after_discharge(lake: dict[str, str], store: HistoryStore) -> None:
+    name = "blood-pressure-above-target"
+    assert answer(name, store) == (
+        ("lake", lake["lost"], 171.5, "2025-03-09", "day", "2025-01-18"),
+        ("lake", lake["struck"], 150.5, "2025-03-01", "day", "2025-01-20"),
     )
-    assert len(ask("blood-pressure-above-target", params={"target": "145.5"}, store=store).rows) == 1
-    assert ask("blood-pressure-above-target", params={"institution": "' OR 1=1 --"}, store=store).rows == ()
+    assert {row[1] for row in answer(name, store, target="160")} == {lake["lost"]}
+    assert answer(name, store, institution="' OR 1=1 --") == ()
+
+
+def test_missing_follow_up(lake: dict[str, str], store: HistoryStore) -> None:
+    assert answer("missing-follow-up", store) == (("lake", lake["lost"], "2025-01-12", "day", "2025-01-18"),)
+    assert answer("missing-follow-up", store, as_of="2025-03-01") == ()
+
+
+def test_readmission(lake: dict[str, str], store: HistoryStore) -> None:
+    assert answer("readmission", store) == (("lake", lake["struck"], "2025-01-20", "2025-04-01", 71),)
+    assert answer("readmission", store, days="30") == ()
+
+
+def test_rehabilitation_attendance(lake: dict[str, str], store: HistoryStore) -> None:
+    assert set(answer("rehabilitation-attendance", store)) == {
+        ("lake", lake["struck"], "2025-01-12", 2, 1, 1, 0, "2025-02-15"),
+        ("lake", lake["lost"], "2025-01-12", 0, 0, 0, 0, None),
+    }
+
+
+def test_stroke_scale_course(lake: dict[str, str], store: HistoryStore) -> None:
+    course = (
+        ("lake", lake["struck"], "nihss", "2025-01-12", "day", 12.0, 0.0),
+        ("lake", lake["struck"], "nihss", "2025-01-19", "day", 5.0, -7.0),
+        ("lake", lake["struck"], "mrs", "2025-04-01", "month", 2.0, 0.0),
+    )
+    assert answer("stroke-scale-course", store) == course
+    assert answer("stroke-scale-course", store, scale="mrs") == course[2:]
+
+
+def test_articles_sent_and_read(lake: dict[str, str], store: HistoryStore) -> None:
+    assert set(answer("articles-sent-and-read", store)) == {
+        ("lake", lake["struck"], "lib:one", "2025-02-01", "2025-02-03", "helpful"),
+        ("lake", lake["lost"], "lib:one", "2025-02-01", None, None),
+    }
+    assert answer("articles-sent-and-read", store, article="lib:two") == ()
+
+
+def test_fewer_than_five_patients_are_not_counted(take: Callable[..., Acquired], ist_file: Callable[..., Path],
+                                                  store: HistoryStore) -> None:  # fmt: skip
+    take(ist_file(*[{"RDEF4": "Y"}] * 5, name="five.csv"), "ist", institution="north")
+    take(ist_file(*[{"RDEF4": "Y"}] * 4, name="four.csv"), "ist", institution="south")
+    found = ask("aphasia-without-speech-therapy", params={}, store=store)
+    assert len(found.rows) == 9
+    assert found.counted().rows == (("north", 5), ("south", None))
+    assert {row[0] for row in found.of("south").rows} == {"south"}
+    assert found.data_as_of == "2026-01-01T00:02:00+00:00"
+
+
+def test_session_after_an_undone_stroke_is_none_for_a_stroke(
+    take: Callable[..., Acquired], ist_file: Callable[..., Path], store: HistoryStore
+) -> None:
+    take(ist_file({"DNOSTRK": "Y", "DDIAGISC": "N"}, {}), "ist")
+    assert len(answer("rehabilitation-attendance", store)) == 1
 
 
 @pytest.mark.parametrize(

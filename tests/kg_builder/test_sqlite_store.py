@@ -47,7 +47,7 @@ def ask(path: Path, query: str) -> object:
 def test_url_of_another_store_is_not_supported(url: str) -> None:
     with pytest.raises(MapStoreUnsupported) as caught:
         open_map_store(url)
-    assert caught.value.exit_status == 2
+    assert caught.value.exit_status == 1
 
 
 @pytest.mark.parametrize("slashes", ["sqlite://", "sqlite:///"])
