@@ -16,6 +16,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "search": frozenset({"patient", "clinician", "curator"}),
     "recommend": frozenset({"patient", "clinician"}),
     "read article": frozenset({"patient", "clinician", "curator", "auditor"}),
+    "correct article": frozenset({"curator"}),
     "read map": frozenset({"clinician", "curator", "auditor"}),
     "decide": frozenset({"curator"}),
     "publish": frozenset({"curator"}),

@@ -17,12 +17,12 @@ from api.access import LOCAL, Caller, check_action
 from api.service import Clock, open_home_ledger
 from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store, withdraw
 from hive_queries.acquire import Acquired, replay
-from hive_queries.dialect import read_shipped
 from hive_queries.icd10 import describe
 from hive_queries.notes import forget
 from hive_queries.profiles import ProfilesMade, prune_profiles
 from hive_queries.pseudonyms import OPT_OUT, split_patient
 from hive_queries.questions import Answer
+from hive_queries.statement import read_shipped
 from hive_queries.withdraw import Withdrawn, expire
 from ledger import Entry
 from recommend.codes import Codes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -12,10 +12,7 @@ from hive_queries.acquire import Acquired
 from kg_builder.model import Decision, Evidence
 from kg_builder.projection import Step
 from kg_builder.stores.base import TermView
-from kg_builder.stores.neo4j_rows import path_cypher
 from recommend import Recommendation
-from search import Answer, Article, Query
-from search.query import Filters
 from strokemap.errors import UsageError
 
 ShortText = Annotated[str, StringConstraints(max_length=200)]
@@ -25,38 +22,6 @@ class Strict(BaseModel):
     """Refuses unknown fields and numbers written as text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class FiltersIn(Strict):
-    """Keep only articles of this source, kind or stage; empty means any."""
-
-    source: ShortText = ""
-    kind: ShortText = ""
-    stage: ShortText = ""
-
-
-class SearchIn(Strict):
-    """A query."""
-
-    query: Annotated[str, StringConstraints(max_length=10_000)]
-    audience: Literal["clinician", "patient"] = "clinician"
-    expand: bool = True
-    with_terms: Annotated[list[ShortText], Field(alias="with", max_length=20)] = []
-    without_terms: Annotated[list[ShortText], Field(alias="without", max_length=20)] = []
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
-    filters: FiltersIn = FiltersIn()
-
-    def to_query(self) -> Query:
-        """Give the room's own Query."""
-        return Query(
-            text=self.query,
-            audience=self.audience,
-            expand=self.expand,
-            with_terms=tuple(self.with_terms),
-            without_terms=tuple(self.without_terms),
-            limit=self.limit,
-            filters=Filters(source=self.filters.source, kind=self.filters.kind, stage=self.filters.stage),
-        )
 
 
 class RecommendIn(Strict):
@@ -86,78 +51,11 @@ class StepOut(BaseModel):
     section: str
 
 
-class LinkedTermOut(BaseModel):
-    """A term found in the query, with the characters it covers."""
-
-    term: str
-    surface: str
-    start: int
-    end: int
-
-
-class ExpandedTermOut(BaseModel):
-    """A term added to the query; ``cypher`` shows its path in Neo4j Browser, where it has one."""
-
-    term: str
-    weight: float
-    reason: str
-    path: list[StepOut]
-    cypher: str
-
-
-class PartOut(BaseModel):
-    """What one word or term in one field added to the score."""
-
-    word: str | None = None
-    term: str | None = None
-    field: str
-    score: float
-
-
-class HighlightOut(BaseModel):
-    """A stretch of a snippet that matched, by a word of the query or by a term that was linked or added."""
-
-    start: int
-    end: int
-    by: Literal["word", "term"]
-
-
-class ResultOut(BaseModel):
-    """An article found; ``parts`` add up to ``score``; ``highlights`` mark matches in ``snippet``."""
-
-    id: str
-    title: str
-    url: str
-    score: float
-    parts: list[PartOut]
-    snippet: str
-    highlights: list[HighlightOut]
-    source: str
-    kind: str
-    reading_grade: float | None
-
-
 class EntryError(BaseModel):
     """Why an answer has no entry on the ledger."""
 
     code: str
     message: str
-
-
-class SearchOut(BaseModel):
-    """The answer to a query."""
-
-    query: str
-    audience: str
-    build: str
-    terms: list[LinkedTermOut]
-    unlinked: list[str]
-    expansion: list[ExpandedTermOut]
-    why_no_expansion: str
-    results: list[ResultOut]
-    entry: int | None
-    entry_error: EntryError | None
-    took_ms: float
 
 
 class FactOut(BaseModel):
@@ -217,24 +115,6 @@ class RecommendOut(BaseModel):
     entry_error: EntryError | None
 
 
-class ArticleOut(BaseModel):
-    """An article to read."""
-
-    id: str
-    title: str
-    text: str
-    url: str
-    source: str
-    kind: str
-    audience: str
-    stage: list[str]
-    subjects: list[str]
-    language: str
-    date: str
-    licence: str
-    reading_grade: float | None
-
-
 class TermOut(BaseModel):
     """A term of the published map with its links, as the map store has it now."""
 
@@ -287,37 +167,6 @@ class ReadyOut(BaseModel):
     problems: list[EntryError]
 
 
-def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | None, took_ms: float) -> SearchOut:
-    """Join an answer with its entry."""
-    return SearchOut(
-        query=answer.query,
-        audience=answer.audience,
-        build=answer.build,
-        terms=[LinkedTermOut(**_fields(term, LinkedTermOut)) for term in answer.terms],
-        unlinked=list(answer.unlinked),
-        expansion=[
-            ExpandedTermOut(
-                **_fields(term, ExpandedTermOut, without=("path", "cypher")),
-                path=_steps(term.path),
-                cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
-            )
-            for term in answer.expansion
-        ],
-        why_no_expansion=answer.why_no_expansion,
-        results=[
-            ResultOut(
-                **_fields(result, ResultOut, without=("parts", "highlights")),
-                parts=[PartOut(**_fields(part, PartOut)) for part in result.parts],
-                highlights=[HighlightOut(**_fields(match, HighlightOut)) for match in result.highlights],
-            )
-            for result in answer.results
-        ],
-        entry=entry,
-        entry_error=entry_error,
-        took_ms=round(took_ms, 1),
-    )
-
-
 def recommend_out(
     recommendation: Recommendation, *, entry: int | None, entry_error: EntryError | None, sees_withheld: bool
 ) -> RecommendOut:
@@ -332,12 +181,12 @@ def recommend_out(
                 id=result.id,
                 title=result.title,
                 score=result.score,
-                parts=[FeatureOut(**_fields(part, FeatureOut)) for part in result.parts],
+                parts=[FeatureOut(**fields_of(part, FeatureOut)) for part in result.parts],
                 reasons=[
                     ReasonOut(
                         text=reason.text,
-                        fact=FactOut(**_fields(reason.fact, FactOut)) if reason.fact else None,
-                        path=_steps(reason.path),
+                        fact=FactOut(**fields_of(reason.fact, FactOut)) if reason.fact else None,
+                        path=steps_out(reason.path),
                     )
                     for reason in result.reasons
                 ],
@@ -348,15 +197,6 @@ def recommend_out(
         why=recommendation.why,
         entry=entry,
         entry_error=entry_error,
-    )
-
-
-def article_out(article: Article) -> ArticleOut:
-    """Give an article."""
-    return ArticleOut(
-        **_fields(article, ArticleOut, without=("stage", "subjects")),
-        stage=list(article.stage),
-        subjects=list(article.subjects),
     )
 
 
@@ -371,13 +211,13 @@ def term_out(view: TermView) -> TermOut:
         reasons=list(term.reasons),
         codes=list(term.codes),
         summary=term.summary,
-        links=_steps(evidence for link in view.links for evidence in link.evidence),
+        links=steps_out(evidence for link in view.links for evidence in link.evidence),
     )
 
 
 def acquired_out(acquired: Acquired, *, institution: str) -> AcquiredOut:
     """Say what became of a batch."""
-    return AcquiredOut(institution=institution, **_fields(acquired, AcquiredOut, without=("institution",)))
+    return AcquiredOut(institution=institution, **fields_of(acquired, AcquiredOut, without=("institution",)))
 
 
 def parse_day(text: str, *, where: str) -> date:
@@ -390,12 +230,14 @@ def parse_day(text: str, *, where: str) -> date:
 
 def decision_out(decision: Decision) -> DecisionOut:
     """Give a decision."""
-    return DecisionOut(**_fields(decision, DecisionOut, without=("at",)), at=decision.at.isoformat())
+    return DecisionOut(**fields_of(decision, DecisionOut, without=("at",)), at=decision.at.isoformat())
 
 
-def _steps(steps: Iterable[Step | Evidence]) -> list[StepOut]:
-    return [StepOut.model_validate(_fields(step, StepOut)) for step in steps]
+def steps_out(steps: Iterable[Step | Evidence]) -> list[StepOut]:
+    """Give the steps of a path, or the evidence of links."""
+    return [StepOut.model_validate(fields_of(step, StepOut)) for step in steps]
 
 
-def _fields(value: object, shape: type[BaseModel], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def fields_of(value: object, shape: type[BaseModel], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Give those attributes of a value that a shape has fields for."""
     return {name: getattr(value, name) for name in shape.model_fields if name not in without}

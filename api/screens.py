@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
+from pydantic import BaseModel, Field
 
 from api.access import ALLOWED, Caller, check_action
 from api.http.depends import ServiceDep, get_doors
-from api.schemas import ResultOut, article_out, parse_day
+from api.indexing import correct_article, described_articles
+from api.schemas import parse_day
+from api.search_schemas import ResultOut, article_out
 from api.tokens import read_token
 from search import Query
+from search.article import KINDS, STAGES, is_overdue
+from search.lines import CORRECTABLE
 from search.query import Filters
 from strokemap.errors import AccessDenied, StrokemapError, TokenInvalid
 
@@ -24,6 +29,25 @@ COOKIE = "strokemap_session"
 router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 templates.env.autoescape = True
+templates.env.globals.update(KINDS=KINDS, STAGES=STAGES, PAGE=10)
+
+
+class SearchForm(BaseModel):
+    """The form of the search screen; each of its buttons adds to what the fields say."""
+
+    query: str = ""
+    instead: str = ""
+    """The query as it was meant, where the reader takes it up."""
+    expand: bool = True
+    with_: list[str] = Field(default_factory=list, alias="with", max_length=20)
+    without: list[str] = Field(default_factory=list, max_length=20)
+    back: list[str] = Field(default_factory=list, max_length=20)
+    """Terms to take back in that were left out."""
+    source: str = ""
+    kind: str = ""
+    stage: str = ""
+    offset: int = Field(default=0, ge=0)
+    index: str = ""
 
 
 def get_visitor(request: Request, service: ServiceDep) -> Caller | None:
@@ -118,7 +142,7 @@ def search_page(request: Request, visitor: Visitor) -> Response:
     """Show the empty search."""
     if visitor is None:
         return RedirectResponse("/signin", status_code=303)
-    return page(request, "search.html", visitor, {"audience": _audience(visitor)})
+    return page(request, "search.html", visitor, {"audience": _audience(visitor), "form": SearchForm()})
 
 
 @router.post("/search", dependencies=[SameSite])
@@ -126,35 +150,39 @@ def search_results(
     request: Request,
     service: ServiceDep,
     visitor: Visitor,
-    query: Annotated[str, Form()] = "",
-    without: Annotated[list[str] | None, Form()] = None,
-    with_term: Annotated[str, Form()] = "",
-    expand: Annotated[bool, Form()] = True,
-    kind: Annotated[str, Form()] = "",
+    form: Annotated[SearchForm, Form()],
 ) -> Response:
     """Search; the query travels in the body, so that no health data stands in an address."""
     if visitor is None:
         return RedirectResponse("/signin", status_code=303)
-    audience, switched_off = _audience(visitor), tuple(without or ())
+    audience = _audience(visitor)
+    # Each button of the page adds one thing to what the form says already, and searches again.
+    query = form.instead or form.query
+    added = [name for name in dict.fromkeys(map(str.strip, form.with_)) if name and name not in form.without]
+    left_out = [name for name in dict.fromkeys(form.without) if name not in form.back]
     values: dict[str, object] = {
+        "form": form,
         "query": query,
         "audience": audience,
-        "without": switched_off,
-        "with_term": with_term,
-        "kind": kind,
+        "with_": added,
+        "without": left_out,
     }
     try:
         asked = Query(
             text=query,
             audience=audience,
-            expand=expand,
-            with_terms=(with_term.strip(),) if with_term.strip() else (),
-            without_terms=switched_off,
-            filters=Filters(kind=kind),
+            expand=form.expand,
+            with_terms=tuple(added),
+            without_terms=tuple(left_out),
+            offset=form.offset,
+            index=form.index if form.offset else "",
+            filters=Filters(source=form.source.strip(), kind=form.kind, stage=form.stage),
         )
         answer = service.search(asked, caller=visitor)
     except StrokemapError as error:
-        return page(request, "search.html", visitor, values | {"error": error}, status=error.http_status)
+        # What was added last may be what is wrong: it goes back into its box.
+        typed = {"with_": added[:-1], "typed": added[-1] if added else ""}
+        return page(request, "search.html", visitor, values | typed | {"error": error}, status=error.http_status)
     return page(request, "search.html", visitor, values | {"answer": answer, "marked": _marked(answer.results)})
 
 
@@ -191,7 +219,38 @@ def article_page(article_id: str, request: Request, service: ServiceDep, visitor
         return RedirectResponse("/signin", status_code=303)
     check_action(visitor, "read article")
     article = article_out(service.reader.current().index.article(article_id))
-    return page(request, "article.html", visitor, {"article": article})
+    return page(request, "article.html", visitor, {"article": article, "fields": CORRECTABLE})
+
+
+@router.post("/articles/{article_id:path}", dependencies=[SameSite])
+def correct(
+    article_id: str,
+    request: Request,
+    service: ServiceDep,
+    visitor: Visitor,
+    field: Annotated[str, Form()],
+    value: Annotated[str, Form()] = "",
+) -> Response:
+    """Correct one field of an article and show it."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    check_action(visitor, "correct article")
+    try:
+        correct_article(service.home, article_id, field=field, value=value.strip())
+    except StrokemapError as error:
+        return page(request, "error.html", visitor, {"error": error}, status=error.http_status)
+    return RedirectResponse(f"/articles/{quote(article_id)}", status_code=303)
+
+
+@router.get("/library")
+def library_page(request: Request, service: ServiceDep, visitor: Visitor) -> Response:
+    """Show a curator the articles past their review date."""
+    if visitor is None:
+        return RedirectResponse("/signin", status_code=303)
+    check_action(visitor, "correct article")
+    today = service.now().date()
+    overdue = [article for article in described_articles(service.home) if is_overdue(article, today=today)]
+    return page(request, "library.html", visitor, {"articles": sorted(overdue, key=lambda article: article.review_by)})
 
 
 def _recommendations(

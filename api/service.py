@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 
 from api.access import Caller, check_action, check_patient
 from api.reader import Reader
-from api.schemas import EntryError, RecommendOut, SearchOut, recommend_out, search_out
+from api.schemas import EntryError, RecommendOut, recommend_out
+from api.search_schemas import SearchOut, search_out
 from api.state import State
 from hive_queries import pseudonym
 from ledger import Entry, Ledger, open_ledger
@@ -54,6 +55,7 @@ class Service:
             "with": query.with_terms,
             "without": query.without_terms,
             "limit": query.limit,
+            "offset": query.offset,
             "filters": [query.filters.source, query.filters.kind, query.filters.stage],
             "expansion": [[term.term, term.weight] for term in answer.expansion],
             "results": [result.id for result in answer.results],

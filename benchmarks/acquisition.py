@@ -29,8 +29,9 @@ from pathlib import Path
 import duckdb
 
 from hive_queries import HistoryStore, acquire, open_history_store
-from hive_queries.dialect import read_shipped, read_statements
+from hive_queries.dialect import read_statements
 from hive_queries.quarantine import quarantined
+from hive_queries.statement import read_shipped
 from strokemap.errors import StrokemapError
 from strokemap.progress import silent
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from benchmarks.soak import Measured, write
 from kg_builder.model import Build, Digest, Evidence, Link, Made, Site, Term
 from kg_builder.projection import Projection, make_projection, published_projection
-from search.index import TextIndex, published_index
+from search.index import TextIndex
+from search.index_files import published_index
 from search.linker import link
 from search.query import Query, read_words
 from search.spelling import correct

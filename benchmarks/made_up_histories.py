@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from hive_queries.dialect import tables
 from hive_queries.engines import Batch, BatchDigest
+from hive_queries.statement import tables
 
 INSTITUTION = "made_up"
 _AT_ONSET = (*(f"RDEF{number}" for number in range(1, 9)), "RCONSC", "RSLEEP", "RCT", "RVISINF", "RDELAY", "RSBP")

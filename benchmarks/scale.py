@@ -36,11 +36,11 @@ from sqlglot import exp
 from benchmarks.made_up_histories import land, make_batch
 from benchmarks.soak import ROOT, write
 from hive_queries import HistoryStore, make_profiles, open_history_store
-from hive_queries.dialect import Statement, read_shipped, tables
 from hive_queries.engines import Parameter
 from hive_queries.engines.address import parse_address
 from hive_queries.engines.hiveserver2 import Connection
 from hive_queries.profiles import Profiles
+from hive_queries.statement import Statement, read_shipped, tables
 from strokemap.progress import silent
 
 ENGINES = ("sqlite", "duckdb", "hive", "spark")

@@ -16,7 +16,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hive_queries.dialect import tables
 from hive_queries.engines.base import Batch, BatchDigest, HistoryStore
 from hive_queries.extracts import open_extract
 from hive_queries.formats import Format, find_format
@@ -31,6 +30,7 @@ from hive_queries.quarantine import (
     writing_bad_rows,
 )
 from hive_queries.rows import BadRow, Reading, Taken
+from hive_queries.statement import tables
 from strokemap.errors import BatchMalformed, InstitutionInvalid
 from strokemap.progress import Progress
 

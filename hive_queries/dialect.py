@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import groupby, pairwise
 
 import sqlglot
@@ -19,6 +16,7 @@ from sqlglot.dialects.hive import Hive
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from hive_queries.dialect_rules import why_refused
+from hive_queries.statement import Column, Statement
 from strokemap.errors import DialectRefused
 
 _SPLIT_STRING = "Hive joins two string literals side by side, Spark reads a quote: use a parameter or CONCAT."
@@ -30,70 +28,12 @@ class _NullsLarge(Hive):
     NULL_ORDERING = "nulls_are_large"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column of a table of ``tables.hql``, with its HiveQL type in small letters."""
-
-    name: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """One linted statement. ``kind`` is ``table``, ``view`` or ``query``."""
-
-    kind: str
-    name: str
-    """Of the table or view; empty for a query."""
-    columns: tuple[Column, ...]
-    """Of a table, without the partition columns; of a query the names alone."""
-    parameters: tuple[str, ...]
-    reads: frozenset[str]
-    """Tables and views that it names."""
-    hiveql: str
-    duckdb: str
-
-
-@cache
-def read_shipped(name: str) -> tuple[Statement, ...]:
-    """Give the statements of a .hql file that comes with this room, read once a process."""
-    return read_statements((files("hive_queries") / name).read_text(encoding="utf-8"), where=name)
-
-
-@cache
-def read_composed(name: str) -> Statement:
-    """Give the one statement of a .hql file in which ``{x}`` stands for the text of view ``x``, or of ``x.hql``."""
-    bodies = {item.name: item.hiveql.split(" AS\n", 1)[1] for item in read_shipped("tables.hql") if item.kind == "view"}
-    text = (files("hive_queries") / name).read_text(encoding="utf-8")
-    for part in re.findall(r"^\{([a-z_]+)\}$", text, re.MULTILINE):
-        body = bodies[part] if part in bodies else read_shipped(f"{part}.hql")[0].hiveql
-        text = text.replace(f"{{{part}}}", body)
-    (statement,) = read_statements(text, where=name)
-    return statement
-
-
 def read_statements(text: str, *, where: str) -> tuple[Statement, ...]:
     """Split, lint and transpile a text. Errors: DialectRefused with ``where`` as ``file:line``."""
     if "${" in text:
         line = text[: text.index("${")].count("\n") + 1
         raise _refused("Hive and Spark replace ${…} even inside strings; use a :name parameter.", where, line)
     return tuple(_read(tokens, text=text, where=where) for tokens in _split(text, where=where))
-
-
-def tables() -> tuple[Statement, ...]:
-    """Give the tables of ``tables.hql`` in their order there."""
-    return tuple(statement for statement in read_shipped("tables.hql") if statement.kind == "table")
-
-
-def needed_by(statement: Statement) -> tuple[Statement, ...]:
-    """Give the tables and views of ``tables.hql`` that a query reads, directly or not, in their order there."""
-    shipped = read_shipped("tables.hql")
-    names = set(statement.reads)
-    # A view stands below what it reads, so that one pass from the end finds all.
-    for item in reversed(shipped):
-        if item.name in names:
-            names |= item.reads
-    return tuple(item for item in shipped if item.name in names)
 
 
 def _split(text: str, *, where: str) -> Iterator[list[Token]]:

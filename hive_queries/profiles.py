@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hive_queries.dialect import read_composed, read_shipped
 from hive_queries.engines.base import Batch, Cell, HistoryStore, print_time
 from hive_queries.facts import Profile, parse_date, parse_facts, strokes_of, with_strokes
+from hive_queries.statement import read_composed, read_shipped
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress

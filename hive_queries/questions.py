@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from hive_queries.dialect import Statement, read_shipped
 from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
 from hive_queries.notes import notes
 from hive_queries.pseudonyms import OPT_OUT
 from hive_queries.quarantine import quarantined
+from hive_queries.statement import Statement, read_shipped
 from strokemap.errors import QuestionInvalid
 
 FEWEST = 5

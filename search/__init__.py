@@ -8,7 +8,8 @@ Pure: ``search`` has no clock, no network, no write. The ledger entry and the ti
 from search.answer import Answer, search
 from search.article import Article
 from search.gate import Gate
-from search.index import TextIndex, build_index, published_index
+from search.index import TextIndex
+from search.index_files import build_index, published_index
 from search.library import Library, import_articles
 from search.query import Query
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,10 +13,12 @@ from search.explain import Result, explain
 from search.gate import Gate, admit
 from search.index import TextIndex
 from search.linker import Linked, LinkedTerm, find_term, find_terms, link
+from search.onward import call_terms, did_you_mean, pubmed_query, related_terms
 from search.query import Audience, Query, Words, read_words
 from search.retrieve import find_about, retrieve, weigh
 from search.spelling import correct
 from search.subjects import add_subjects, find_subjects
+from strokemap.errors import ListOutdated
 from strokemap.text import fold
 
 
@@ -32,14 +35,33 @@ class Answer:
     why_no_expansion: str
     """A sentence where ``expansion`` is empty, or holds only what was added by hand; otherwise empty."""
     results: tuple[Result, ...]
+    offset: int
+    more: bool
+    """Whether there is a next page."""
+    index: str
+    """Digest of the text index: pages of one list are of one index."""
+    said: Mapping[str, str]
+    """What to call each term of the expansion: for patients its plainest name."""
+    related: tuple[str, ...]
+    """Titles of terms to go on with."""
+    did_you_mean: str
+    """The query as it was meant; empty where no word is misspelt."""
+    pubmed: str
+    """The expanded query as PubMed takes it."""
 
 
 def search(query: Query, *, projection: Projection, index: TextIndex, gate: Gate) -> Answer:
     """Answer a query from the published map and the text index, touching nothing else.
 
-    Errors: QueryInvalid, TermUnknown; IndexMissing where the index's files are damaged.
+    Errors: QueryInvalid, TermUnknown, ListOutdated; IndexMissing where the index's files are damaged.
     """
     words = read_words(query)
+    if query.index not in ("", index.digest):
+        raise ListOutdated(
+            "The articles or the map have changed since the first page.",
+            hint="Start again at the first page.",
+            where="index",
+        )
     audience = cast(Audience, query.audience)
     chosen = _choose(query, projection=projection, index=index)
     if query.expand:
@@ -49,8 +71,10 @@ def search(query: Query, *, projection: Projection, index: TextIndex, gate: Gate
     else:
         linked = link(words, projection=projection)
         expansion = expand_by_hand(chosen, audience=audience, projection=projection)
-    weighted = weigh(words, linked=linked, expansion=expansion)
-    hits = retrieve(weighted, index=index, filters=query.filters, limit=query.limit)
+    weighted = weigh(words, linked=linked, expansion=expansion, easy=audience == "patient")
+    # One more than is shown tells whether there is a next page.
+    hits = retrieve(weighted, index=index, filters=query.filters, limit=query.limit + 1, offset=query.offset)
+    said = call_terms(expansion.terms, linked=linked, audience=audience)
     return Answer(
         query=query.text,
         audience=query.audience,
@@ -59,7 +83,14 @@ def search(query: Query, *, projection: Projection, index: TextIndex, gate: Gate
         unlinked=linked.unlinked,
         expansion=expansion.terms,
         why_no_expansion=expansion.why_none,
-        results=explain(hits, weighted=weighted),
+        results=explain(hits[: query.limit], weighted=weighted, said=said),
+        offset=query.offset,
+        more=len(hits) > query.limit,
+        index=index.digest,
+        said=said,
+        related=related_terms(linked, expansion, (hit.article for hit in hits)),
+        did_you_mean=did_you_mean(query.text, expansion.corrected),
+        pubmed=pubmed_query(linked, expansion),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import cast
 
 KINDS = ("understand", "do", "prevent", "care", "after-care", "caregiver")
@@ -33,8 +35,17 @@ class Article:
     focus: str = ""
     language: str = ""
     date: str = ""
+    review_by: str = ""
+    """The day, month or year by which a person should look at it again; the date as ``2026``, ``2026-11`` or a day."""
     licence: str = ""
     reading_grade: float | None = None
+    terms: tuple[str, ...] = ()
+    """Titles of the map's terms that it names, the most telling first: found by the linker, or set by a person."""
+
+    @property
+    def length(self) -> int:
+        """Give the number of words of the text, parted by white space."""
+        return len(self.text.split())
 
     @property
     def role(self) -> str:
@@ -47,9 +58,19 @@ class Article:
         return self.id.partition("#")[2] if self.id.startswith(WIKI) else ""
 
 
+def is_overdue(article: Article, *, today: date) -> bool:
+    """Tell whether an article is past its review date; a month or a year is past when all of it is."""
+    return bool(article.review_by) and today.isoformat()[: len(article.review_by)] > article.review_by
+
+
 def format_article(article: Article) -> str:
     """Write an article as one line of JSON, the same for equal articles."""
     return json.dumps(asdict(article), ensure_ascii=False, sort_keys=True)
+
+
+def article_digest(article: Article) -> str:
+    """Give the SHA-256 of an article: equal articles, equal digest."""
+    return hashlib.sha256(format_article(article).encode()).hexdigest()
 
 
 def parse_article(text: str) -> Article:

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from kg_builder.projection import Projection
 from search.article import LIBRARY, Article
-from search.index import TextIndex, write_index
+from search.index import TextIndex
+from search.index_files import write_index
 from search.lines import BadLine, json_lines, read_object, read_text, read_texts
 from search.pages import page_articles
 from search.query import MOST_CHARACTERS

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kg_builder.projection import Projection, Step, TermId
 from search.linker import Linked
@@ -67,6 +67,10 @@ class Expansion:
     why_none: str = ""
     specificity: float = 0.0
     """The mean over the linked terms; the gate's business."""
+    kept_out: tuple[str, ...] = ()
+    """Titles of terms that the gate did not let pass."""
+    corrected: Mapping[str, str] = field(default_factory=dict)
+    """The folded word that was meant, for each folded word that is misspelt."""
 
 
 def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Projection) -> Expansion:
@@ -106,7 +110,7 @@ def add_spellings(expansion: Expansion, corrected: Mapping[str, str]) -> Expansi
         ExpandedTerm(term=word, weight=SPELLING, reason=f"no text has “{asked}”", names=(word,))
         for asked, word in corrected.items()
     ]
-    return put_together([*expansion.terms, *meant], expansion)
+    return replace(put_together([*expansion.terms, *meant], expansion), corrected=corrected)
 
 
 def leave_out(expansion: Expansion, chosen: Chosen) -> Expansion:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from search.retrieve import Hit, Part, WeightedQuery
+from search.retrieve import EASE, Hit, Part, WeightedQuery
 from strokemap.text import fold, stem, word_spans
 
 SNIPPET_CHARACTERS = 280
@@ -39,16 +39,22 @@ class Result:
     source: str
     kind: str
     reading_grade: float | None
+    length: int
+    """Words of the text."""
+    why: str
+    """What matched, in a sentence without scores or fields."""
+    also: tuple[str, ...]
+    """Ids of near-duplicates found, which are left out of the list."""
 
 
-def explain(hits: Sequence[Hit], *, weighted: WeightedQuery) -> tuple[Result, ...]:
-    """Give each hit as a result, in the same order."""
+def explain(hits: Sequence[Hit], *, weighted: WeightedQuery, said: Mapping[str, str]) -> tuple[Result, ...]:
+    """Give each hit as a result, in the same order; ``said`` is what to call each term."""
     own = frozenset(found for word in weighted.words for found in _stems(word))
     names = frozenset(_stems(name) for term in weighted.terms for name in term.names) - {()}
-    return tuple(_result(hit, own=own, names=names) for hit in hits)
+    return tuple(_result(hit, own=own, names=names, said=said) for hit in hits)
 
 
-def _result(hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]]) -> Result:
+def _result(hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]], said: Mapping[str, str]) -> Result:
     article = hit.article
     snippet, highlights = _snippet(article.text[:_MOST_READ], own=own, names=names)
     return Result(
@@ -62,7 +68,21 @@ def _result(hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]])
         source=article.source,
         kind=article.kind,
         reading_grade=article.reading_grade,
+        length=article.length,
+        why=_why(hit.parts, said=said),
+        also=hit.also,
     )
+
+
+def _why(parts: Sequence[Part], *, said: Mapping[str, str]) -> str:
+    words = [f"“{word}”" for word in dict.fromkeys(part.word for part in parts if part.word and part.field != EASE)]
+    terms = dict.fromkeys(said.get(part.term, part.term) for part in parts if part.term)
+    sentences = [
+        f"Has your words {', '.join(words)}." if len(words) > 1 else f"Has your word {words[0]}." if words else "",
+        f"{'Also speaks' if words else 'Speaks'} of {', '.join(terms)}." if terms else "",
+        "Is easy to read." if any(part.field == EASE for part in parts) else "",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 def _snippet(text: str, *, own: frozenset[str], names: frozenset[tuple[str, ...]]) -> tuple[str, tuple[Highlight, ...]]:

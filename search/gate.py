@@ -49,7 +49,8 @@ def admit(expansion: Expansion, *, linked: Linked, gate: Gate) -> Expansion:
         return expansion
     weakest = min(gate.model.contributions(features).items(), key=lambda item: (item[1], item[0]))[0]
     by_hand = tuple(term for term in expansion.terms if term.by_hand)
-    return replace(expansion, terms=by_hand, why_none=_REASONS[weakest])
+    kept_out = tuple(term.term for term in expansion.terms if not term.by_hand)
+    return replace(expansion, terms=by_hand, why_none=_REASONS[weakest], kept_out=kept_out)
 
 
 _REASONS = {

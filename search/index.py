@@ -1,49 +1,41 @@
 """The text index: articles under their words. The only file that knows tantivy; what it takes and gives is plain data.
 
-A folder, named by the digest of what it was made from, is written whole, renamed into place, and never changed:
+A folder, named by the digest of what it was made from, is never changed:
 
-    manifest.json   format and number of articles
     base/           tantivy's files
-    articles.db     the articles themselves, for results and snippets
+    articles.db     the articles themselves (stored.py); edits.db before it, where articles were edited since
 
-An edit of the library makes a new index; ``edits/`` is the place for a second, smaller one, merged at query. tantivy's
-BM25 has k1 = 1.2 and b = 0.75 and can't be told otherwise.
+index_files.py makes these folders. tantivy's BM25 has k1 = 1.2 and b = 0.75 and can't be told otherwise.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
 import tantivy
 from rapidfuzz.distance import OSA
 from tantivy import Filter, Occur
 
-from kg_builder.projection import Projection
-from search.article import Article, format_article, parse_article
-from search.library import Library, unknown_article
-from search.pages import page_articles
-from strokemap.errors import HomeUnwritable, IndexMissing
-from strokemap.home import Home, replace_file
-from strokemap.progress import Progress
+from search.article import Article
+from search.library import unknown_article
+from search.stored import StoredArticles
+from strokemap.errors import IndexMissing
 from strokemap.text import fold, word_spans
 
-FORMAT = "strokemap-index-2"
 ALL = "all"
 """Title, section, other names and text together: the field by which articles are mainly ranked."""
 FIELDS = (ALL, "title", "section", "names", "subjects")
 EXACT = ("source", "kind", "stage", "role")
 """Fields that are compared as they are."""
+GRADE = "grade"
+"""The whole number of the reading grade, compared as it is."""
 WORDS = "words"
 """Everything as in ALL, but unstemmed: which words there are, and which are like one that there is not."""
 STOP_WORDS = frozenset(
@@ -52,12 +44,15 @@ STOP_WORDS = frozenset(
         "this to was will with"
     )
 )
+BASE, ARTICLES, EDITS = "base", "articles.db", "edits.db"
+_REPLACED = ("meta.json", ".managed.json")
+"""The files that tantivy writes anew at each commit."""
 _TOKENIZER = "strokemap"
 _UNSTEMMED = "strokemap_words"
 # The same words as strokemap.text.word_spans finds.
 _WORD = r"[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)?"
 _HEAP_BYTES = 256_000_000
-_REPORT_EVERY = 500
+_EDIT_HEAP_BYTES = 15_000_000
 _MOST_READ = 30
 """Articles read for words that are like another."""
 
@@ -78,39 +73,34 @@ class Clause:
 class Request:
     """What to look for: an article scores the sum over ``groups`` of the best clause in each. One must match.
 
-    The other two only let in or keep out.
+    ``required`` and ``forbidden`` only let in or keep out; each clause of ``preferred`` that matches adds its weight.
     """
 
     groups: tuple[tuple[Clause, ...], ...]
     required: tuple[Clause, ...] = ()
     forbidden: tuple[Clause, ...] = ()
+    preferred: tuple[Clause, ...] = ()
 
 
 class TextIndex:
-    """One immutable index, open for reading by any number of threads."""
+    """One immutable index, open for reading by any number of threads, even after its folder was removed."""
 
-    def __init__(self, folder: Path, *, articles: int) -> None:
+    def __init__(self, folder: Path) -> None:
+        """Open an index. Errors: IndexMissing where it is not there or damaged."""
         self.folder = folder
         self.digest = folder.name
-        self._articles = articles
         self._schema = _schema()
-        index = _open(self._schema, folder)
-        index.reload()
-        self._searcher = index.searcher()
-
-    @classmethod
-    def open(cls, folder: Path) -> TextIndex:
-        """Open an index. Errors: IndexMissing where it is not there, damaged, or of another format."""
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            if manifest["format"] != FORMAT:
-                raise ValueError
-            return cls(folder, articles=int(manifest["articles"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            raise _damaged(folder) from None
+        with self._whole():
+            index = _open(self._schema, folder)
+            index.reload()
+            self._searcher = index.searcher()
+            edits = [folder / EDITS] if (folder / EDITS).exists() else []
+            self._stored = StoredArticles.open([*edits, folder / ARTICLES])
+        # Each article's id is read from tantivy's files once: they are packed.
+        self._ids: dict[tuple[int, int], str] = {}
 
     def __len__(self) -> int:
-        return self._articles
+        return int(self._searcher.num_docs)
 
     def article(self, id: str) -> Article:
         """Give one article. Errors: ArticleUnknown."""
@@ -121,14 +111,13 @@ class TextIndex:
 
     def articles_by_id(self, ids: Sequence[str]) -> dict[str, Article]:
         """Give those of the articles that are here."""
-        address = f"{(self.folder / 'articles.db').absolute().as_uri()}?immutable=1"
-        statement = "SELECT content FROM articles WHERE id = ?"
-        try:
-            with closing(sqlite3.connect(address, uri=True)) as database:
-                rows = [database.execute(statement, [id]).fetchone() for id in ids]
-        except sqlite3.Error:
-            raise _damaged(self.folder) from None
-        return {article.id: article for row in rows if row for article in [parse_article(row[0])]}
+        with self._whole():
+            return self._stored.get(ids)
+
+    def folds(self, ids: Sequence[str]) -> dict[str, str]:
+        """Give each article's group of near-duplicates."""
+        with self._whole():
+            return self._stored.folds(ids)
 
     def stems(self, text: str) -> tuple[tuple[int, str], ...]:
         """Give the stems under which the words of ``text`` are found, with their places; none for small words."""
@@ -136,17 +125,18 @@ class TextIndex:
         return tuple((place, stem) for place, (start, end) in enumerate(spans) for stem in _stem(text[start:end]))
 
     def find(self, request: Request, *, limit: int) -> tuple[str, ...]:
-        """Give the ids of the best articles, best first; equal ones in order of id."""
+        """Give the ids of the best articles, best first; equal ones in order of id, edited articles last."""
         return tuple(id for id, _ in self.best(request, limit=limit))
 
     def best(self, request: Request, *, limit: int) -> tuple[tuple[str, float], ...]:
-        """Give the ids and scores of the best articles, best first; equal ones in order of id."""
+        """Give the same ids with their scores, which are exact to six digits or so."""
         groups = [query for group in request.groups if (query := self._best_of(group)) is not None]
         if not groups:
             return ()
         clauses = [(Occur.Must, _boolean([(Occur.Should, query) for query in groups]))]
         clauses += [(Occur.Must, _silent(self._query(clause))) for clause in request.required]
         clauses += [(Occur.MustNot, self._query(clause)) for clause in request.forbidden]
+        clauses += [(Occur.Should, _constant(self._query(item), item.weight)) for item in request.preferred]
         return tuple(self._search(_boolean(clauses), limit=limit))
 
     def knows(self, word: str) -> int:
@@ -170,20 +160,37 @@ class TextIndex:
 
     def score(self, clause: Clause, *, ids: Sequence[str]) -> dict[str, float]:
         """Give the score of one clause for each of the articles in which it matches."""
-        if not self._matches(clause):
-            return {}
+        return self.scores([clause], ids=ids)[0]
+
+    def scores(self, clauses: Sequence[Clause], *, ids: Sequence[str]) -> list[dict[str, float]]:
+        """Give, for each clause, its score in each of the articles in which it matches."""
         # One query a name: tantivy's term set walks the whole dictionary and takes ten times as long.
-        among = _boolean([(Occur.Should, self._term("id", id)) for id in ids])
-        query = _boolean([(Occur.Must, self._query(clause)), (Occur.Must, _silent(among))])
-        return dict(self._search(query, limit=len(ids)))
+        among = (Occur.Must, _silent(_boolean([(Occur.Should, self._term("id", id)) for id in ids])))
+        return [
+            dict(self._search(_boolean([(Occur.Must, self._query(clause)), among]), limit=len(ids)))
+            if self._matches(clause)
+            else {}
+            for clause in clauses
+        ]
 
     def _search(self, query: tantivy.Query, *, limit: int) -> list[tuple[str, float]]:
-        try:
+        with self._whole():
             hits = self._searcher.search(query, limit=limit, count=False).hits
-            return [(self._searcher.doc(address)["id"][0], score) for score, address in hits]
-        except ValueError:
-            # The queries are built here, so that only the files can be at fault.
-            raise _damaged(self.folder) from None
+            return [(self._id(address), score) for score, address in hits]
+
+    def _id(self, address: tantivy.DocAddress) -> str:
+        key = (address.segment_ord, address.doc)
+        if key not in self._ids:
+            self._ids[key] = self._searcher.doc(address)["id"][0]
+        return self._ids[key]
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, TypeError, sqlite3.Error):
+            # What is asked is built here, so that only the files can be at fault.
+            raise damaged(self.folder) from None
 
     def _matches(self, clause: Clause) -> bool:
         return all(self._searcher.doc_freq(clause.field, stem) for _, stem in clause.stems)
@@ -205,54 +212,46 @@ class TextIndex:
         return tantivy.Query.term_query(self._schema, field, value)
 
 
-def build_index(*, articles: Iterable[Article], projection: Projection, folder: Path, progress: Progress) -> TextIndex:
-    """Index articles and the pages of the map, a section an article, and open the index.
+def write_segments(articles: Iterable[Article], *, folder: Path) -> None:
+    """Index articles into an empty folder; in order of id, equal scores come out in that order."""
+    writer = _open(_schema(), folder).writer(heap_size=_HEAP_BYTES, num_threads=1)
+    for article in articles:
+        writer.add_document(_document(article))
+    writer.commit()
+    writer.wait_merging_threads()
 
-    ``folder`` is ``home.index / index_digest(…)``; an index that is there already is opened as it is.
+
+def edit_segments(articles: Iterable[Article], *, base: Path, folder: Path) -> int:
+    """Index articles beside those of another folder, in place of their old versions, and give how many there are now.
+
+    The other folder's segments are linked, and stay as they are: tantivy marks what is deleted in files of their own.
     """
+    for file in (base / BASE).iterdir():
+        if file.name in _REPLACED:
+            shutil.copyfile(file, folder / BASE / file.name)
+        elif file.suffix != ".lock":
+            link_file(file, folder / BASE / file.name)
+    index = _open(_schema(), folder)
+    writer = index.writer(heap_size=_EDIT_HEAP_BYTES, num_threads=1)
+    for article in articles:
+        writer.delete_documents_by_term("id", article.id)
+        writer.add_document(_document(article))
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    return int(index.searcher().num_docs)
+
+
+def link_file(file: Path, target: Path) -> None:
+    """Give a file a second name; a copy on file systems that can't."""
     try:
-        return TextIndex.open(folder)
-    except IndexMissing:
-        return write_index(chain(articles, page_articles(projection)), folder=folder, progress=progress)
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
 
 
-def write_index(articles: Iterable[Article], *, folder: Path, progress: Progress) -> TextIndex:
-    """Index just these articles. Written beside ``folder`` and renamed into place; what was there is replaced."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        (beside / "base").mkdir(parents=True)
-        count = _write(articles, folder=beside, progress=progress)
-        replace_file(beside / "manifest.json", json.dumps({"format": FORMAT, "articles": count}))
-        if folder.exists():
-            # A rename over a folder with files in it is refused.
-            folder.rename(beside / "replaced")
-        beside.rename(folder)
-        shutil.rmtree(folder / "replaced", ignore_errors=True)
-    except OSError as error:
-        raise HomeUnwritable(
-            f"The text index can't be written: {error.strerror or 'unknown reason'}.",
-            hint="Check the disk and the folder's permissions.",
-            where=str(folder),
-        ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return TextIndex.open(folder)
-
-
-def index_digest(projection: Projection, library: Library) -> str:
-    """Name the index of a map and a library: equal contents, equal name."""
-    return hashlib.sha256("\n".join([FORMAT, projection.digest, library.digest]).encode()).hexdigest()
-
-
-def published_index(home: Home) -> TextIndex:
-    """Open the index that the home's pointer names. Errors: IndexMissing."""
-    digest = home.current("index")
-    if digest is None:
-        raise IndexMissing("There is no text index in this home yet.", hint="Run: strokemap index")
-    return TextIndex.open(home.index / digest)
-
-
-def _damaged(folder: Path) -> IndexMissing:
+def damaged(folder: Path) -> IndexMissing:
+    """Make the error for an index that can't be used."""
     return IndexMissing(
         "The text index is not there, is damaged, or was made by another version.",
         hint="Run: strokemap index",
@@ -260,29 +259,8 @@ def _damaged(folder: Path) -> IndexMissing:
     )
 
 
-def _write(articles: Iterable[Article], *, folder: Path, progress: Progress) -> int:
-    index = _open(_schema(), folder)
-    with closing(sqlite3.connect(folder / "articles.db")) as database, database:
-        database.execute("CREATE TABLE articles (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID")
-        for count, article in enumerate(articles, start=1):
-            row = [article.id, format_article(article)]
-            database.execute("INSERT OR REPLACE INTO articles VALUES (?, ?)", row)
-            if count % _REPORT_EVERY == 0:
-                progress("reading articles", count, None)
-        total = int(database.execute("SELECT count(*) FROM articles").fetchone()[0])
-        # One thread and the order of ids: equal scores then come out in order of id.
-        writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
-        for count, (content,) in enumerate(database.execute("SELECT content FROM articles ORDER BY id"), start=1):
-            writer.add_document(_document(parse_article(content)))
-            if count % _REPORT_EVERY == 0 or count == total:
-                progress("indexing articles", count, total)
-    writer.commit()
-    writer.wait_merging_threads()
-    return total
-
-
 def _open(schema: tantivy.Schema, folder: Path) -> tantivy.Index:
-    index = tantivy.Index(schema, path=str(folder / "base"))
+    index = tantivy.Index(schema, path=str(folder / BASE))
     index.register_tokenizer(_TOKENIZER, _analyzer())
     index.register_tokenizer(_UNSTEMMED, _unstemmed().build())
     return index
@@ -303,6 +281,7 @@ def _document(article: Article) -> tantivy.Document:
         "kind": article.kind,
         "stage": list(article.stage),
         "role": article.role,
+        GRADE: "" if article.reading_grade is None else str(int(article.reading_grade)),
     }
     return tantivy.Document(**{field: value for field, value in values.items() if value})
 
@@ -317,7 +296,7 @@ def _schema() -> tantivy.Schema:
     for field in FIELDS:
         builder.add_text_field(field, tokenizer_name=_TOKENIZER, index_option="position")
     builder.add_text_field(WORDS, tokenizer_name=_UNSTEMMED, index_option="basic")
-    for field in EXACT:
+    for field in (*EXACT, GRADE):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
@@ -343,4 +322,8 @@ def _boolean(clauses: Sequence[tuple[Occur, tantivy.Query]]) -> tantivy.Query:
 
 
 def _silent(query: tantivy.Query) -> tantivy.Query:
-    return tantivy.Query.const_score_query(query, 0.0)
+    return _constant(query, 0.0)
+
+
+def _constant(query: tantivy.Query, score: float) -> tantivy.Query:
+    return tantivy.Query.const_score_query(query, score)

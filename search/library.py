@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.article import Article, format_article, parse_article
+from search.article import Article, article_digest, format_article, parse_article
 from search.lines import CORRECTABLE, BadLine, correct, json_lines, make_article, read_object
 from strokemap.errors import ArticlesMalformed, ArticleUnknown, CorrectionInvalid, FormatUnknown, HomeUnwritable
 
@@ -83,8 +83,7 @@ class Library:
         changed = unchanged = 0
         with self._database() as database:
             for article in articles:
-                content = format_article(article)
-                digest = hashlib.sha256(content.encode()).hexdigest()
+                content, digest = format_article(article), article_digest(article)
                 found = database.execute("SELECT hash FROM articles WHERE id = ?", [article.id]).fetchone()
                 if found is not None and found[0] == digest:
                     unchanged += 1
@@ -107,16 +106,17 @@ class Library:
             database.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", [id, field, value])
         return corrected
 
+    def digests(self) -> dict[str, str]:
+        """Give the digest of each article as it is now, corrected, in order of id."""
+        with self._database() as database:
+            found: dict[str, str] = dict(database.execute("SELECT id, hash FROM articles ORDER BY id"))
+            corrected = [id for (id,) in database.execute("SELECT DISTINCT id FROM corrections")]
+        return found | {id: article_digest(self.get(id)) for id in corrected if id in found}
+
     @property
     def digest(self) -> str:
-        """SHA-256 of all articles and corrections: the same content in any order of arrival has the same digest."""
-        running = hashlib.sha256()
-        with self._database() as database:
-            for row in database.execute("SELECT id, hash FROM articles ORDER BY id"):
-                running.update(json.dumps(row).encode())
-            for row in database.execute("SELECT id, field, value FROM corrections ORDER BY id, field"):
-                running.update(json.dumps(row).encode())
-        return running.hexdigest()
+        """SHA-256 of all articles, corrected: the same content in any order of arrival has the same digest."""
+        return hashlib.sha256(json.dumps(self.digests()).encode()).hexdigest()
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
@@ -137,15 +137,16 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A line that was not taken, counted from 1, and why."""
+    """What was not taken, and why: a line, counted from 1, or a file of a folder."""
 
-    line: int
+    line: int = 0
+    file: str = ""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What became of the lines of one file: imported + unchanged + refused are all that are not blank."""
+    """What became of what was given: imported + unchanged + refused are all lines that are not blank, or all files."""
 
     imported: int
     unchanged: int
@@ -153,23 +154,43 @@ class ImportReport:
 
 
 def import_articles(path: Path, *, library: Library) -> ImportReport:
-    """Add a file's articles to the library in one transaction; the same file again changes nothing.
+    """Add the articles of a JSONL file or a folder of Markdown in one transaction; the same again changes nothing.
 
-    Unknown fields are passed over. A file of which no line is an article is an error, and leaves the library as it was.
+    Unknown fields are passed over. Where nothing is an article the library stays as it was.
     Errors: InputMissing, ArticlesMalformed.
     """
     refused: list[Refused] = []
-    imported, unchanged = library.add(_articles(path, refused=refused))
+    articles = _of_folder(path, refused=refused) if path.is_dir() else _of_lines(path, refused=refused)
+    imported, unchanged = library.add(articles)
     if not imported + unchanged:
+        first = refused[0] if refused else Refused(reason="it is empty")
+        place = f":{first.line}" if first.line else f"/{first.file}" if first.file else ""
         raise ArticlesMalformed(
-            f"No line of the file is an article: {refused[0].reason if refused else 'it is empty'}.",
-            hint="Give JSONL: one object a line, with at least id, title and text.",
-            where=f"{path}:{refused[0].line}" if refused else str(path),
+            f"Nothing there is an article: {first.reason}.",
+            hint="Give JSONL, one object a line with at least id, title and text, or a folder of Markdown files.",
+            where=f"{path}{place}",
         )
     return ImportReport(imported=imported, unchanged=unchanged, refused=tuple(refused))
 
 
-def _articles(path: Path, *, refused: list[Refused]) -> Iterator[Article]:
+def _of_folder(folder: Path, *, refused: list[Refused]) -> Iterator[Article]:
+    # Only folders need the parsers of Markdown and YAML.
+    from search.markdown import markdown_files, read_markdown
+
+    seen: dict[str, str] = {}
+    for path in markdown_files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            article = read_markdown(path, folder=folder)
+            if (before := seen.setdefault(article.id, name)) != name:
+                raise BadLine(f"the id stands in {before} already")
+        except BadLine as reason:
+            refused.append(Refused(file=name, reason=str(reason)))
+        else:
+            yield article
+
+
+def _of_lines(path: Path, *, refused: list[Refused]) -> Iterator[Article]:
     """Give the articles of a file; lines that are none are added to ``refused``."""
     seen: dict[str, int] = {}
     for number, line in json_lines(path, malformed=ArticlesMalformed):

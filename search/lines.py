@@ -18,6 +18,7 @@ from search.reading import reading_grade
 from strokemap.errors import InputMissing, SearchError
 
 _HALVES = re.compile("[\ud800-\udfff]")
+_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 LONGEST_LINE = 4_000_000
 """Bytes; a longer line is refused unread, so that a file without line ends can't fill the memory."""
 
@@ -97,9 +98,11 @@ def make_article(fields: Mapping[str, object]) -> Article:
         synonyms=read_texts(fields, "synonyms"),
         focus=read_text(fields, "focus"),
         language=read_text(fields, "language"),
-        date=read_text(fields, "date"),
+        date=_date(fields, "date"),
+        review_by=_date(fields, "review_by"),
         licence=read_text(fields, "licence"),
         reading_grade=_grade(fields.get("reading_grade"), text=text),
+        terms=read_texts(fields, "terms"),
     )
 
 
@@ -140,6 +143,13 @@ def _composed(value: str, name: str) -> str:
 def _one_of(allowed: Sequence[str], value: str, name: str) -> str:
     if value not in ("", *allowed):
         raise BadLine(f"its {name} is none of {', '.join(allowed)}")
+    return value
+
+
+def _date(fields: Mapping[str, object], name: str) -> str:
+    value = read_text(fields, name)
+    if value and not _DATE.fullmatch(value):
+        raise BadLine(f"its {name} is no date like 2026, 2026-11 or 2026-11-24")
     return value
 
 

@@ -52,7 +52,11 @@ class Query:
     with_terms: tuple[str, ...] = ()
     without_terms: tuple[str, ...] = ()
     limit: int = 10
+    offset: int = 0
+    """So many of the best results are passed over: the next page of a list."""
     filters: Filters = field(default_factory=Filters)
+    index: str = ""
+    """Digest of the text index that the pages before came from; empty for a first page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,9 @@ def _check(query: Query) -> None:
     if not 1 <= query.limit <= MOST_RESULTS:
         message = f"The limit must be a whole number from 1 to {MOST_RESULTS:,}."
         raise QueryInvalid(message, hint="Give 10.", where="limit")
+    if not 0 <= query.offset <= MOST_RESULTS - query.limit:
+        message = f"Only the first {MOST_RESULTS:,} results can be shown."
+        raise QueryInvalid(message, hint="Ask with more words, or with a filter.", where="offset")
 
 
 def _quotes_and_dashes(text: str) -> tuple[list[Place], list[Exclusion]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from search.article import Article
 from search.expand import Expansion
-from search.index import ALL, EXACT, STOP_WORDS, Clause, Request, TextIndex
+from search.index import ALL, EXACT, GRADE, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
 from search.query import Filters, Words
 from strokemap.text import american, fold
@@ -20,10 +20,16 @@ from strokemap.text import american, fold
 WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
 """How much a match of an own word counts; measured by benchmarks/retrieval.py."""
 TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
+EASY = 0.4
+"""What an article of grade ``EASIEST`` gains for each own word when easy ones are wanted; at ``HARDEST`` nothing."""
+EASIEST, HARDEST = 5, 15
+EASE = "reading grade"
+"""The field of the part that says so."""
 ABOUT = ("title", "section", "names", "subjects")
 """Where an article says what it is about."""
 _SPARE = 20
-"""Candidates beyond the limit, so that articles of nearly equal score are put in order by the exact sum of parts."""
+"""Candidates beyond the page, so that articles of nearly equal score are put in order by the exact sum of parts."""
+_NEARLY = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,8 @@ class WeightedQuery:
     not_about: tuple[str, ...] = ()
     """Phrases that an article must not be about."""
     terms: tuple[WeightedTerm, ...] = ()
+    easy: bool = False
+    """Articles that are easy to read are preferred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +76,11 @@ class Hit:
     score: float
     parts: tuple[Part, ...]
     article: Article
+    also: tuple[str, ...] = ()
+    """Ids of articles found that are nearly the same as this one, folded into it."""
 
 
-def weigh(words: Words, *, linked: Linked, expansion: Expansion) -> WeightedQuery:
+def weigh(words: Words, *, linked: Linked, expansion: Expansion, easy: bool = False) -> WeightedQuery:
     """Put a query together: each own word at weight 1, the expansion at its low weights."""
     searched = dict.fromkeys(fold(word.surface) for word in words.words if not word.within(linked.excluded))
     return WeightedQuery(
@@ -83,6 +93,7 @@ def weigh(words: Words, *, linked: Linked, expansion: Expansion) -> WeightedQuer
             *linked.excluded_terms,
         ),
         terms=tuple(WeightedTerm(title=term.term, names=term.names, weight=term.weight) for term in expansion.terms),
+        easy=easy,
     )
 
 
@@ -90,21 +101,37 @@ def _spellings(phrases: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spelling for phrase in phrases for spelling in (phrase, american(fold(phrase)))))
 
 
-def retrieve(weighted: WeightedQuery, *, index: TextIndex, filters: Filters, limit: int) -> tuple[Hit, ...]:
-    """Give the best articles with their parts, best first; ties are broken by id."""
+def retrieve(
+    weighted: WeightedQuery, *, index: TextIndex, filters: Filters, limit: int, offset: int = 0
+) -> tuple[Hit, ...]:
+    """Give the best articles with their parts, best first; ties are broken by id, near-duplicates folded into the best.
+
+    The articles from ``offset`` on are those that a longer list from the start has there.
+    """
     scorers = _scorers(weighted, index=index)
     request = _request(weighted, scorers, index=index, filters=filters)
-    ids = index.find(request, limit=limit + _SPARE)
-    parts: dict[str, list[Part]] = {id: [] for id in ids}
-    for scorer in scorers if ids else ():
-        for id, part in _parts(scorer, index=index, ids=ids):
-            parts[id].append(part)
-    scores = {id: math.fsum(part.score for part in parts[id]) for id in ids}
-    best = sorted(ids, key=lambda id: (-scores[id], id))[:limit]
-    articles = index.articles_by_id(best)
+    wanted = offset + limit
+    depth = wanted + _SPARE
+    while True:
+        found = index.best(request, limit=depth)
+        parts = _exact([id for id, _ in found], scorers, weighted=weighted, index=index)
+        scores = {id: math.fsum(part.score for part in of) for id, of in parts.items()}
+        folded = _fold(sorted(scores, key=lambda id: (-scores[id], id)), index=index)
+        page = list(folded)[offset:wanted]
+        # Whatever was not looked at must score less than the last on the page.
+        if len(found) < depth or (len(folded) >= wanted and found[-1][1] < scores[page[-1]] - _NEARLY):
+            break
+        depth *= 2
+    articles = index.articles_by_id(page)
     return tuple(
-        Hit(id=id, score=scores[id], parts=tuple(sorted(parts[id], key=_weightiest)), article=articles[id])
-        for id in best
+        Hit(
+            id=id,
+            score=scores[id],
+            parts=tuple(sorted(parts[id], key=_weightiest)),
+            article=articles[id],
+            also=tuple(folded[id]),
+        )
+        for id in page
     )
 
 
@@ -163,8 +190,15 @@ def _request(weighted: WeightedQuery, scorers: Sequence[_Scorer], *, index: Text
     ]
     exact = ((field, getattr(filters, field)) for field in EXACT)
     required += [Clause(field=field, stems=((0, value),)) for field, value in exact if value]
-    groups = tuple(scorer.clauses for scorer in scorers)
-    return Request(groups=groups, required=tuple(required), forbidden=tuple(forbidden))
+    grades = range(HARDEST) if weighted.easy else ()
+    return Request(
+        groups=tuple(scorer.clauses for scorer in scorers),
+        required=tuple(required),
+        forbidden=tuple(forbidden),
+        preferred=tuple(
+            Clause(field=GRADE, stems=((0, str(grade)),), weight=_ease(grade, weighted)) for grade in grades
+        ),
+    )
 
 
 def _clauses(phrase: str, fields: Sequence[str], *, index: TextIndex) -> list[Clause]:
@@ -172,14 +206,45 @@ def _clauses(phrase: str, fields: Sequence[str], *, index: TextIndex) -> list[Cl
     return [Clause(field=field, stems=stems) for field in fields] if stems else []
 
 
-def _parts(scorer: _Scorer, *, index: TextIndex, ids: Sequence[str]) -> Iterator[tuple[str, Part]]:
-    best: dict[str, tuple[float, str]] = {}
-    for clause in scorer.clauses:
-        for id, score in index.score(clause, ids=ids).items():
-            if id not in best or score > best[id][0]:
-                best[id] = (score, clause.field)
-    for id, (score, field) in best.items():
-        yield id, Part(word=scorer.word, term=scorer.term, field=field, score=score)
+def _exact(
+    ids: Sequence[str], scorers: Sequence[_Scorer], *, weighted: WeightedQuery, index: TextIndex
+) -> dict[str, list[Part]]:
+    """Give the parts of each article's score: those of the words and terms, and what being easy to read adds."""
+    parts: dict[str, list[Part]] = {id: [] for id in ids}
+    clauses = [clause for scorer in scorers for clause in scorer.clauses]
+    by_clause = iter(index.scores(clauses, ids=ids) if ids else ())
+    for scorer in scorers if ids else ():
+        best: dict[str, tuple[float, str]] = {}
+        for clause in scorer.clauses:
+            for id, score in next(by_clause).items():
+                if id not in best or score > best[id][0]:
+                    best[id] = (score, clause.field)
+        for id, (score, field) in best.items():
+            parts[id].append(Part(word=scorer.word, term=scorer.term, field=field, score=score))
+    for id, article in index.articles_by_id(ids).items() if weighted.easy else ():
+        if article.reading_grade is not None and (gain := _ease(int(article.reading_grade), weighted)):
+            parts[id].append(Part(word="easy to read", field=EASE, score=gain))
+    return parts
+
+
+def _ease(grade: int, weighted: WeightedQuery) -> float:
+    """Give what a text of this grade gains; as much for each word as the words themselves score by."""
+    ease = min(1.0, (HARDEST - grade) / (HARDEST - EASIEST))
+    return EASY * max(1, len(weighted.words)) * ease if ease > 0 else 0.0
+
+
+def _fold(ids: Sequence[str], *, index: TextIndex) -> dict[str, list[str]]:
+    """Give the first of each group of near-duplicates, in the same order, each with the others."""
+    folds = index.folds(ids)
+    firsts: dict[str, str] = {}
+    folded: dict[str, list[str]] = {}
+    for id in ids:
+        first = firsts.setdefault(folds[id], id)
+        if first == id:
+            folded[id] = []
+        else:
+            folded[first].append(id)
+    return folded
 
 
 def _weightiest(part: Part) -> tuple[float, str, str, str]:

@@ -298,6 +298,13 @@ class TermUnknown(SearchError):
     http_status = 422
 
 
+class ListOutdated(SearchError):
+    """A next page is asked of a list whose index has been replaced since its first page."""
+
+    code = "search.list.outdated"
+    http_status = 409
+
+
 class IndexMissing(SearchError):
     """There is no text index for the published build and the library."""
 

@@ -8,10 +8,13 @@ import click
 
 from api.access import LOCAL
 from api.cli.context import json_option, open_setup, show
-from api.schemas import RecommendOut, SearchOut, parse_day
+from api.schemas import RecommendOut, parse_day
+from api.search_schemas import SearchOut
 from api.service import Service, open_service
 from recommend import check_rules, load_rulebook
 from search import Query
+from search.article import KINDS, STAGES
+from search.query import Filters
 from strokemap.errors import LedgerError, UsageError
 
 _MOST_READ = 1024 * 1024
@@ -23,7 +26,11 @@ _MOST_READ = 1024 * 1024
 @click.option("--no-expand", is_flag=True, help="Search the words alone.")
 @click.option("--with", "with_terms", multiple=True, metavar="T", help="Add this term of the map.")
 @click.option("--without", "without_terms", multiple=True, metavar="T", help="Keep this term out of the expansion.")
+@click.option("--source", default="", help="Keep to articles of this source.")
+@click.option("--kind", type=click.Choice(KINDS), default=None, help="Keep to articles of this kind.")
+@click.option("--stage", type=click.Choice(STAGES), default=None, help="Keep to articles for this stage.")
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option("--page", type=click.IntRange(1), default=1, show_default=True)
 @json_option
 @click.pass_context
 def search(
@@ -34,7 +41,11 @@ def search(
     no_expand: bool,
     with_terms: tuple[str, ...],
     without_terms: tuple[str, ...],
+    source: str,
+    kind: str | None,
+    stage: str | None,
     limit: int,
+    page: int,
     as_json: bool,
 ) -> None:
     """Search articles. A QUERY of - is read from standard input."""
@@ -47,6 +58,8 @@ def search(
         with_terms=with_terms,
         without_terms=without_terms,
         limit=limit,
+        offset=(page - 1) * limit,
+        filters=Filters(source=source, kind=kind or "", stage=stage or ""),
     )
     answer = service.search(asked, caller=LOCAL)
     _publish(service)
@@ -101,18 +114,28 @@ def _publish(service: Service) -> None:
 
 
 def _search_text(answer: SearchOut) -> str:
-    lines = []
+    patient = answer.audience == "patient"
+    lines = [f"Did you mean: {answer.did_you_mean}"] if answer.did_you_mean else []
     if answer.terms:
         lines.append("Found in your words: " + ", ".join(f"{term.term} (“{term.surface}”)" for term in answer.terms))
-    lines += [f"  + {term.term} {term.weight:.2f}: {term.reason}" for term in answer.expansion]
+    lines += [f"  + {term.said} {term.weight:.2f}: {term.reason}" for term in answer.expansion]
     if answer.why_no_expansion:
         lines.append(f"Nothing added: {answer.why_no_expansion}")
     if answer.unlinked:
         lines.append("As plain text: " + ", ".join(answer.unlinked))
-    for number, result in enumerate(answer.results, start=1):
-        lines.append(f"{number:2}. {result.title}  [{result.source}] {result.score:.2f}  {result.id}")
-        lines.append(f"    {result.snippet[:160]}")
-    lines.append("" if answer.results else "Nothing was found.")
+    for number, result in enumerate(answer.results, start=answer.offset + 1):
+        grade = "" if result.reading_grade is None else f", reading grade {result.reading_grade:.0f}"
+        shown = "" if patient else f" {result.score:.2f}"
+        lines.append(f"{number:2}. {result.title}  [{result.source}{grade}]{shown}  {result.id}")
+        lines += [f"    {result.snippet[:160]}", f"    {result.why}"]
+        lines += [f"    The same in other words: {', '.join(result.also)}"] if result.also else []
+    lines.append("" if answer.results else "Nothing was found." if not answer.offset else "Nothing more was found.")
+    if answer.more:
+        lines.append(f"More: --page {answer.offset // max(1, len(answer.results)) + 2}")
+    if answer.related:
+        lines.append("Related: " + ", ".join(answer.related))
+    if not patient and answer.expansion:
+        lines.append(f"For PubMed: {answer.pubmed}")
     lines.append(_entry_line(answer))
     return "\n".join(lines)
 

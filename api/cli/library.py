@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 from api.cli.context import bars, json_option, open_setup, show
-from api.indexing import make_index
-from search import Library, import_articles
+from api.indexing import correct_article, described_articles, make_index
+from api.search_schemas import article_out
+from api.service import utc_now
+from search import Article, Library, import_articles
+from search.article import is_overdue
 
 
 @click.group()
@@ -22,13 +25,13 @@ def articles() -> None:
 @json_option
 @click.pass_context
 def import_(ctx: click.Context, *, path: Path, strict: bool, as_json: bool) -> None:
-    """Import articles from a JSONL file (.gz too); the same article again changes nothing."""
+    """Import articles from a JSONL file (.gz too) or a folder of Markdown; the same article again changes nothing."""
     setup = open_setup(ctx)
     with bars() as progress:
         report = import_articles(path, library=Library.open(setup.home.library))
         if setup.home.current("map"):
             make_index(setup.home, progress=progress)
-    refused = [{"line": item.line, "reason": item.reason} for item in report.refused]
+    refused = [{"line": item.line, "file": item.file, "reason": item.reason} for item in report.refused]
     document = {
         "imported": report.imported,
         "unchanged": report.unchanged,
@@ -36,7 +39,7 @@ def import_(ctx: click.Context, *, path: Path, strict: bool, as_json: bool) -> N
         "refused": refused,
     }
     text = f"{report.imported} imported, {report.unchanged} unchanged, {len(refused)} refused." + "".join(
-        f"\n  line {item['line']}: {item['reason']}" for item in refused
+        f"\n  {item['file'] or 'line ' + str(item['line'])}: {item['reason']}" for item in refused
     )
     show(document, as_json=as_json, text=text)
     if strict and refused:
@@ -44,16 +47,22 @@ def import_(ctx: click.Context, *, path: Path, strict: bool, as_json: bool) -> N
 
 
 @articles.command("list")
+@click.option("--past-review", is_flag=True, help="Only those past the date by which they should be reviewed.")
 @json_option
 @click.pass_context
-def list_articles(ctx: click.Context, *, as_json: bool) -> None:
-    """List the imported articles."""
-    found = list(Library.open(open_setup(ctx).home.library).articles())
-    document = [
-        {"id": article.id, "title": article.title, "source": article.source, "kind": article.kind} for article in found
-    ]
-    text = "\n".join(f"{article.id}  {article.title} ({article.source})" for article in found)
-    show(document, as_json=as_json, text=text or "No articles yet.")
+def list_articles(ctx: click.Context, *, past_review: bool, as_json: bool) -> None:
+    """List the imported articles, each as it was described and corrected."""
+    home = open_setup(ctx).home
+    found: list[Article] = list(described_articles(home))
+    if past_review:
+        found = [article for article in found if is_overdue(article, today=utc_now().date())]
+    document = [article_out(article).model_dump(exclude={"text"}) for article in found]
+    text = "\n".join(
+        f"{article.id}  {article.title} ({', '.join(filter(None, [article.source, article.kind, *article.stage]))})"
+        f"{f', review by {article.review_by}' if article.review_by else ''}"
+        for article in found
+    )
+    show(document, as_json=as_json, text=text or "No such articles." if past_review else text or "No articles yet.")
 
 
 @articles.command("set")
@@ -64,11 +73,9 @@ def list_articles(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def set_field(ctx: click.Context, *, article_id: str, field: str, value: str, as_json: bool) -> None:
     """Correct one FIELD of an article (kind, audience, stage, …); imports never overwrite it."""
-    setup = open_setup(ctx)
-    Library.open(setup.home.library).correct(article_id, field, value)
-    if setup.home.current("map"):
-        with bars() as progress:
-            make_index(setup.home, progress=progress)
+    home = open_setup(ctx).home
+    with bars() as progress:
+        correct_article(home, article_id, field=field, value=value, progress=progress)
     document = {"id": article_id, "field": field, "value": value}
     show(document, as_json=as_json, text=f"{article_id}: {field} is now {value}.")
 
@@ -77,9 +84,9 @@ def set_field(ctx: click.Context, *, article_id: str, field: str, value: str, as
 @json_option
 @click.pass_context
 def index(ctx: click.Context, *, as_json: bool) -> None:
-    """Make the text index of the library and the published map."""
+    """Make the text index of the library and the published map, everything anew."""
     setup = open_setup(ctx)
     with bars() as progress:
-        made = make_index(setup.home, progress=progress)
+        made = make_index(setup.home, progress=progress, anew=True)
     document = {"digest": made.digest, "articles": len(made)}
     show(document, as_json=as_json, text=f"Index {made.digest[:12]}: {len(made)} articles.")

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends
 
 from api.access import Caller
 from api.http.depends import ServiceDep, may
-from api.schemas import ArticleOut, SearchIn, SearchOut, article_out
+from api.indexing import correct_article
+from api.search_schemas import ArticleOut, CorrectionIn, SearchIn, SearchOut, article_out
 
 router = APIRouter(prefix="/api/v1", tags=["search"])
 
@@ -17,6 +18,12 @@ router = APIRouter(prefix="/api/v1", tags=["search"])
 def search(body: SearchIn, service: ServiceDep, caller: Annotated[Caller, Depends(may("search"))]) -> SearchOut:
     """Search articles; the map expands the query with related terms and says why."""
     return service.search(body.to_query(), caller=caller)
+
+
+@router.patch("/articles/{article_id:path}", dependencies=[Depends(may("correct article"))])
+def correct(article_id: str, body: CorrectionIn, service: ServiceDep) -> ArticleOut:
+    """Correct one field of an article of the library; imports never overwrite it."""
+    return article_out(correct_article(service.home, article_id, field=body.field, value=body.value))
 
 
 @router.get("/articles/{article_id:path}", dependencies=[Depends(may("read article"))])

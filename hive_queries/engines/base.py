@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NewType, Protocol, TypeAlias
 
-from hive_queries.dialect import Statement
+from hive_queries.statement import Statement
 
 BatchDigest = NewType("BatchDigest", str)
 """SHA-256 of an extract's content, in hexadecimal: the batch's name."""

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-from hive_queries.dialect import Statement, needed_by, read_shipped, tables
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.folder import BATCHES, PART, check_format, locked
+from hive_queries.statement import Statement, needed_by, read_shipped, tables
 from strokemap.errors import HistoryStoreUnreachable
 from strokemap.home import sync_folder
 

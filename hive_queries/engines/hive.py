@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from hive_queries.dialect import Statement, read_shipped, tables
 from hive_queries.engines.address import Address, parse_address
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.duckdb import write_parquet
@@ -21,6 +20,7 @@ from hive_queries.engines.folder import BATCHES, check_format, locked
 from hive_queries.engines.hiveserver2 import Connection
 from hive_queries.engines.parameters import fill_in, text_literal
 from hive_queries.engines.pool import Pool
+from hive_queries.statement import Statement, read_shipped, tables
 from strokemap.errors import HistoryStoreUnreachable
 from strokemap.home import sync_folder
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
-from hive_queries.dialect import Statement
 from hive_queries.engines.base import Parameter
+from hive_queries.statement import Statement
 from strokemap.errors import QuestionInvalid
 
 _HARMLESS = re.compile(r"[^A-Za-z0-9 ]")

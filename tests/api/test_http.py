@@ -100,6 +100,7 @@ CALLS = {
     "search": ("POST", "/api/v1/search", {"query": "stroke"}),
     "recommend": ("POST", "/api/v1/recommendations", {"patient": "north-000001"}),
     "read article": ("GET", "/api/v1/articles/lib:none", None),
+    "correct article": ("PATCH", "/api/v1/articles/lib:none", {"field": "kind", "value": "do"}),
     "read map": ("GET", "/api/v1/map/terms/Aphasia", None),
     "decide": ("POST", "/api/v1/map/decisions", {"action": "nothing", "term": "Aphasia", "why": "x"}),
     "publish": ("POST", "/api/v1/map/builds/none/publish", None),

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.link_queries import FOLDER, measure, read_labels
 from kg_builder.projection import published_projection
-from search.index import published_index
+from search.index_files import published_index
 
 
 def test_linking_is_precise_and_misses_little(demonstration: Any) -> None:

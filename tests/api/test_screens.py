@@ -1,5 +1,5 @@
 import re
-from html import unescape
+from html import escape, unescape
 
 import pytest
 from fastapi.testclient import TestClient
@@ -52,11 +52,77 @@ def test_clinician_searches_and_sees_why(visit) -> None:
     assert "Neo4j" not in visit("patient").post("/search", data={"query": "mini stroke"}).text
 
 
-def test_switched_off_term_stays_off(visit) -> None:
+def buttons(page: str, name: str) -> list[str]:
+    return [unescape(value) for value in re.findall(rf'<button[^>]* name="{name}" value="([^"]+)"', page)]
+
+
+def test_one_click_leaves_a_term_out_and_one_takes_it_back(visit) -> None:
     web = visit("clinician")
-    added = re.findall(r'name="without" value="([^"]+)"', web.post("/search", data={"query": "aphasia"}).text)
-    page = web.post("/search", data={"query": "aphasia", "without": unescape(added[0])}).text
-    assert f'value="{added[0]}" checked' in page
+    first = buttons(web.post("/search", data={"query": "aphasia"}).text, "without")[0]
+    page = web.post("/search", data={"query": "aphasia", "without": first}).text
+    assert buttons(page, "back") == [first]
+    assert first not in buttons(page, "without")
+    again = web.post("/search", data={"query": "aphasia", "without": first, "back": first}).text
+    assert first in buttons(again, "without")
+
+
+def test_one_click_adds_a_related_term(visit) -> None:
+    web = visit("clinician")
+    page = web.post("/search", data={"query": "aphasia"}).text
+    related = buttons(page, "with")[0]
+    page = web.post("/search", data={"query": "aphasia", "with": related}).text
+    assert related in buttons(page, "without")
+    assert related not in buttons(page, "with")
+    assert f'type="hidden" name="with" value="{escape(related)}"' in page
+
+
+def test_next_page_goes_on_where_the_first_ended(visit) -> None:
+    web = visit("clinician")
+    first = web.post("/search", data={"query": "stroke"}).text
+    index = re.search(r'name="index" value="([^"]+)"', first)[1]  # type: ignore[index]
+    second = web.post("/search", data={"query": "stroke", "index": index, "offset": buttons(first, "offset")[0]}).text
+    articles = r'<h3><a href="([^"]+)"'
+    assert len(re.findall(articles, first)) == 10
+    assert set(re.findall(articles, first)).isdisjoint(re.findall(articles, second))
+    assert buttons(second, "offset")[0] == "0"
+    late = web.post("/search", data={"query": "stroke", "index": "0" * 64, "offset": "10"})
+    assert (late.status_code, "search.list.outdated" in late.text) == (409, True)
+
+
+def test_query_as_it_was_meant_is_one_click_away(visit) -> None:
+    web = visit("patient")
+    meant = buttons(web.post("/search", data={"query": "strokke"}).text, "instead")
+    assert meant == ["stroke"]
+    assert 'name="query" value="stroke"' in web.post("/search", data={"query": "strokke", "instead": meant[0]}).text
+
+
+def test_patient_reads_no_scores_and_no_technical_names_where_there_are_plain_ones(visit) -> None:
+    patient = visit("patient").post("/search", data={"query": "brain attack, trouble finding words"}).text
+    clinician = visit("clinician").post("/search", data={"query": "brain attack, trouble finding words"}).text
+    for technical in ("Part of the score", "For PubMed", "Found in your words", "in the map"):
+        assert technical in clinician
+        assert technical not in patient
+    assert "Has your words" in patient
+    assert "reading grade" in patient
+
+
+def test_clinician_copies_the_query_for_pubmed(visit) -> None:
+    page = visit("clinician").post("/search", data={"query": "aphasia"}).text
+    assert "[tiab]" in unescape(re.search(r"<textarea[^>]*>([^<]+)<", page)[1])  # type: ignore[index]
+
+
+def test_curator_corrects_an_article_and_readers_find_it_so(visit) -> None:
+    curator = visit("curator")
+    path = "/articles/lib%3Ademonstration-arm-exercises"
+    before = re.search(r"class=\"meta\">([^<]+)<", curator.get(path).text)[1]  # type: ignore[index]
+    curator.post(path, data={"field": "review_by", "value": "2020-01"})
+    assert path in unescape(curator.get("/library").text)
+    curator.post(path, data={"field": "review_by", "value": ""})
+    assert path not in unescape(curator.get("/library").text)
+    assert curator.post(path, data={"field": "kind", "value": "rumour"}).status_code == 422
+    assert before in curator.get(path).text
+    assert 'name="field"' not in visit("clinician").get(path).text
+    assert visit("clinician").post(path, data={"field": "kind", "value": "do"}).status_code == 403
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "'"])
@@ -68,10 +134,11 @@ def test_what_was_typed_is_shown_as_text(visit, text: str) -> None:
 
 
 def test_error_keeps_what_was_typed(visit) -> None:
-    page = visit("clinician").post("/search", data={"query": "stroke", "with_term": "Afasia"})
+    page = visit("clinician").post("/search", data={"query": "stroke", "with": "Afasia"})
     assert page.status_code == 422
     assert "search.term.unknown" in page.text
     assert 'value="stroke"' in page.text
+    assert 'value="Afasia"' in page.text
 
 
 def test_patient_reads_own_articles_with_reasons(visit) -> None:

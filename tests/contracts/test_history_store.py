@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hive_queries.dialect import read_shipped, read_statements, tables
+from hive_queries.dialect import read_statements
 from hive_queries.engines import Batch, BatchDigest, HistoryStore, open_history_store
 from hive_queries.engines.duckdb import DuckDBStore
 from hive_queries.engines.hive import HiveStore
+from hive_queries.statement import read_shipped, tables
 from strokemap.errors import FormatUnknown, HistoryStoreUnreachable, HistoryStoreUnsupported
 
 SERVERS = ("hive", "spark")

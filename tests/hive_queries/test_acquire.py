@@ -10,11 +10,12 @@ import pytest
 
 from hive_queries import HistoryStore, make_profiles, pseudonym, withdraw
 from hive_queries.acquire import Acquired, acquire
-from hive_queries.dialect import read_statements, tables
+from hive_queries.dialect import read_statements
 from hive_queries.notes import forget
 from hive_queries.profiles import Profiles
 from hive_queries.quarantine import quarantined
 from hive_queries.questions import status
+from hive_queries.statement import tables
 from strokemap.errors import BatchMalformed, HomeUnwritable, InputMissing, InstitutionInvalid, UsageError
 from strokemap.progress import silent
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hive_queries.dialect import read_shipped, read_statements, tables
+from hive_queries.dialect import read_statements
 from hive_queries.questions import questions
+from hive_queries.statement import read_shipped, tables
 from strokemap.errors import DialectRefused
 
 REFUSED = {

@@ -14,7 +14,8 @@ import pytest
 
 from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store
 from hive_queries.acquire import Acquired
-from hive_queries.dialect import read_composed, read_shipped, read_statements
+from hive_queries.dialect import read_statements
+from hive_queries.statement import read_composed, read_shipped
 from strokemap.progress import silent
 from tests.hive_queries.made_up_lake import ASKED, write_events
 from tests.hive_queries.made_up_lake import resources as resources_of_lake

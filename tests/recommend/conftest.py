@@ -13,7 +13,8 @@ from kg_builder.projection import Projection, make_projection
 from recommend.rules import Rulebook, load_rulebook
 from recommend.weights import Weights, load_weights
 from search.article import Article
-from search.index import TextIndex, write_index
+from search.index import TextIndex
+from search.index_files import write_index
 from strokemap.progress import silent
 from strokemap.topic import Topic
 

@@ -14,7 +14,7 @@ from recommend.needs import find_needs, read_facts
 from recommend.rules import Rulebook
 from recommend.weights import Weights
 from search.article import Article
-from search.index import write_index
+from search.index_files import write_index
 from strokemap.progress import silent
 
 Finder = Callable[..., dict[str, Candidate]]

@@ -14,7 +14,8 @@ from hive_queries import Profile, acquire, make_profiles, open_history_store, ps
 from hive_queries.profiles import Profiles
 from kg_builder.projection import Projection
 from recommend import Recommendation, Rulebook, Weights, recommend
-from search.index import TextIndex, write_index
+from search.index import TextIndex
+from search.index_files import write_index
 from search.library import Library, import_articles
 from strokemap.progress import silent
 

@@ -13,7 +13,9 @@ from kg_builder.model import Build, Digest, Evidence, Link, Made, PageText, Sect
 from kg_builder.projection import Projection, make_projection
 from search.article import Article
 from search.gate import Gate, load_gate
-from search.index import TextIndex, build_index
+from search.index import TextIndex
+from search.index_files import build_index
+from search.library import Library
 from strokemap.progress import silent
 from strokemap.topic import Topic
 
@@ -111,8 +113,10 @@ def tiny_index(
     tiny_map: Projection, tiny_articles: tuple[Article, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> TextIndex:
     """The text index of the tiny articles and the tiny map's pages."""
-    folder = tmp_path_factory.mktemp("index") / ("cd" * 32)
-    return build_index(articles=tiny_articles, projection=tiny_map, folder=folder, progress=silent)
+    library = Library.open(tmp_path_factory.mktemp("library"))
+    library.add(iter(tiny_articles))
+    folder = tmp_path_factory.mktemp("index")
+    return build_index(library=library, projection=tiny_map, folder=folder, progress=silent)
 
 
 @pytest.fixture(scope="session")

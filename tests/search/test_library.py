@@ -3,11 +3,12 @@ from __future__ import annotations
 import gzip
 import sqlite3
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from search.article import Article
+from search.article import Article, is_overdue
 from search.library import FORMAT, Library, import_articles
 from search.lines import LONGEST_LINE
 from strokemap.errors import (
@@ -137,10 +138,12 @@ def test_a_line_without_end_is_an_error(library: Library, jsonl: Write):
         import_articles(jsonl(b"[" + b" " * LONGEST_LINE), library=library)
 
 
-def test_a_missing_file_and_a_folder_are_errors(library: Library, tmp_path: Path):
-    for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(InputMissing):
-            import_articles(path, library=library)
+def test_a_missing_file_and_an_empty_folder_are_errors(library: Library, tmp_path: Path):
+    with pytest.raises(InputMissing):
+        import_articles(tmp_path / "none.jsonl", library=library)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ArticlesMalformed):
+        import_articles(tmp_path / "none", library=library)
 
 
 def test_a_correction_holds_and_outlives_the_next_import(library: Library, jsonl: Write):
@@ -166,6 +169,22 @@ def test_an_impossible_correction_is_refused(field: str, value: str, library: Li
     with pytest.raises(CorrectionInvalid):
         library.correct("lib:talk", field, value)
     assert library.digest == before
+
+
+@pytest.mark.parametrize(
+    ("review_by", "overdue"),
+    [("", False), ("2026", False), ("2025", True), ("2026-11", False), ("2026-10", True), ("2026-11-24", False),
+     ("2026-11-23", True)],
+)  # fmt: skip
+def test_an_article_is_overdue_when_all_of_its_review_date_is_past(review_by: str, overdue: bool):
+    article = Article(id="lib:a", title="t", text="x", review_by=review_by)
+    assert is_overdue(article, today=date(2026, 11, 24)) is overdue
+
+
+@pytest.mark.parametrize("value", ["soon", "2026-13", "26", "2026-11-32", "2026-11-24T10:00"])
+def test_a_date_that_is_none_is_refused(value: str, library: Library, jsonl: Write):
+    report = import_articles(jsonl(OURS, OURS | {"id": "b", "review_by": value}), library=library)
+    assert (report.imported, [refused.line for refused in report.refused]) == (1, [2])
 
 
 def test_an_unknown_article_is_an_error(library: Library):

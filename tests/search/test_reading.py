@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from search.reading import FEWEST_WORDS, reading_grade, syllables
@@ -18,6 +21,27 @@ _COUNTED = {
 @pytest.mark.parametrize(("word", "count"), _COUNTED.items())
 def test_syllables_agree_with_a_count_by_hand(word: str, count: int):
     assert syllables(word) == count
+
+
+BY_HAND = (Path(__file__).parent / "syllables_by_hand.txt").read_text(encoding="utf-8").splitlines()
+_MARKED = re.compile(r"[^\W\d_·]+(?:·[^\W\d_·]+)*")
+
+
+def test_medical_sentences_agree_with_a_count_by_hand():
+    marked = [word for line in BY_HAND for word in _MARKED.findall(line)]
+    right = [syllables(word.replace("·", "")) == word.count("·") + 1 for word in marked]
+    assert len(marked) == 340
+    assert sum(right) >= 0.97 * len(right)
+    total = sum(word.count("·") + 1 for word in marked)
+    assert sum(syllables(word.replace("·", "")) for word in marked) == pytest.approx(total, rel=0.01)
+
+
+@pytest.mark.parametrize("first", range(0, len(BY_HAND), 4))
+def test_the_grade_of_medical_sentences_is_that_of_a_count_by_hand(first: int):
+    some = BY_HAND[first : first + 4]
+    marked = [word for line in some for word in _MARKED.findall(line)]
+    by_hand = 0.39 * len(marked) / len(some) + 11.8 * sum(w.count("·") + 1 for w in marked) / len(marked) - 15.59
+    assert reading_grade(" ".join(some).replace("·", "")) == pytest.approx(by_hand, abs=1.0)
 
 
 def test_the_grade_is_that_of_the_formula():

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.rm3 import expand_by_feedback, relevance_model
 from search.article import Article
-from search.index import write_index
+from search.index_files import write_index
 from strokemap.progress import silent
 
 

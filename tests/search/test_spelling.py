@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from search.article import Article
-from search.index import TextIndex, write_index
+from search.index import TextIndex
+from search.index_files import write_index
 from search.query import Query, read_words
 from search.spelling import correct
 from strokemap.progress import silent

@@ -7,7 +7,8 @@ import pytest
 from kg_builder.projection import Projection
 from search.article import Article
 from search.expand import Chosen, Expansion
-from search.index import TextIndex, write_index
+from search.index import TextIndex
+from search.index_files import write_index
 from search.linker import Linked
 from search.retrieve import WeightedQuery
 from search.subjects import FIRST, Subject, add_subjects, find_subjects

@@ -1,0 +1,67 @@
+"""What a source left unsaid of an article, told from its own words: kind, stage, language, and the map's terms in it.
+
+Only empty fields are filled, so that what a source or a curator says always stands. An empty audience means everyone,
+an empty stage means any.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from kg_builder.projection import Projection
+from search.article import Article
+from search.linker import link
+from search.query import Words
+from strokemap.text import words
+
+MOST_TERMS = 8
+LEAD_CHARACTERS = 600
+"""Terms are looked for in title, other names and this much of the text: later ones are seldom what it is about."""
+_ENGLISH = 0.2
+"""A text with a smaller share of English small words is in another language, or no text at all."""
+_SMALL = frozenset(str.split("the of and to in a is that for it with as are on or be this by from can your you not if"))
+_UNDERSTAND = "understand"
+# The first kind with a word in the title or heading.
+_KINDS = {
+    "caregiver": "caregiver caregivers caregiving carer carers",
+    "prevent": "prevent prevents prevention preventing preventive avoiding",
+    "after-care": "living coping recovery recovering discharge outlook aftercare",
+    "care": "treat treated treatment treatments therapy therapies manage managed management rehabilitation surgery",
+    "do": "exercise exercises practise practice diet eating walking checklist tips",
+}
+_STAGES = {
+    "at risk": "risk",
+    "acute": "acute emergency thrombolysis thrombectomy",
+    "early": "rehabilitation recovery recovering",
+    "late": "rehabilitation recovery recovering",
+    "life after": "living coping",
+}
+
+
+def describe(article: Article, *, projection: Projection) -> Article:
+    """Give an article with its empty fields filled where its words tell; the same article and map, the same result."""
+    headed = frozenset(words(f"{article.title} {article.section}"))
+    kinds = (kind for kind, cues in _KINDS.items() if headed.intersection(cues.split()))
+    return replace(
+        article,
+        kind=article.kind or next(kinds, _UNDERSTAND),
+        stage=article.stage or tuple(stage for stage, cues in _STAGES.items() if headed.intersection(cues.split())),
+        language=article.language or ("en" if _is_english(article.text) else ""),
+        terms=article.terms or _terms(article, projection=projection),
+    )
+
+
+def _is_english(text: str) -> bool:
+    found = words(text[: LEAD_CHARACTERS * 4])
+    return sum(word in _SMALL for word in found) >= _ENGLISH * max(1, len(found))
+
+
+def _terms(article: Article, *, projection: Projection) -> tuple[str, ...]:
+    """Give the terms named, those of the title first, then those named most often, then in order of place."""
+    title = ". ".join(filter(None, [article.title, article.section, article.focus]))
+    text = f"{title}.\n{article.text[:LEAD_CHARACTERS]}"
+    named = link(Words(text=text, words=(), quoted=(), excluded=()), projection=projection).terms
+    often = Counter(term.term for term in named)
+    in_title = {term.term for term in named if term.end <= len(title)}
+    return tuple(sorted(often, key=lambda term: (term not in in_title, -often[term])))[:MOST_TERMS]
