@@ -331,7 +331,7 @@ def one_batch(server: HiveServer, tmp_path: Path) -> HiveServer:
     for institution in {item.institution for item in store.batches()}:
         store.drop(institution)
     landed = tmp_path / "patients.csv"
-    landed.write_text("k,p,,F,1950,,,,1\n")
+    landed.write_text("k,p,,F,1950,,,,1,\n")
     batch = Batch(
         institution="north", digest=BatchDigest("a" * 64), extract_format="ist", rows=1, patients=1, acquired_us=1
     )
