@@ -75,6 +75,9 @@ class Labelled:
     def __init__(self, belongs: Mapping[str, bool]) -> None:
         self._belongs = belongs
 
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:  # noqa: ARG002
+        return True
+
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:  # noqa: ARG002
         titles = sorted(candidate.page.title for candidate in candidates)
         return [Judgement(title=t, accepted=self._belongs.get(t, False), score=1.0) for t in titles]
@@ -86,6 +89,9 @@ class Memory:
     def __init__(self, judge: Judge) -> None:
         self._judge, self.name = judge, judge.name
         self.judgements: dict[str, Judgement] = {}
+
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
+        return self._judge.worth_reading(title, sentences)
 
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         found = self._judge.judge(candidates, context=context)
