@@ -54,6 +54,7 @@ soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.projection
 	$(BIN)/python -m benchmarks.map_stores
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.servers
 
 clean:  ## remove what set-up and tests made here
 	rm -rf .venv .uv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -35,10 +35,11 @@ Measured = dict[str, object]
 class Home:
     """A home in a temporary folder, and the command line upon it."""
 
-    def __init__(self, folder: Path, name: str = "home", *, contact: str = "") -> None:
+    def __init__(self, folder: Path, name: str = "home", **settings: str) -> None:
         self._words = [sys.executable, "-m", "api.cli.main", "--home", str(folder / name)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("STROKEMAP_")}
-        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys"), "STROKEMAP_CONTACT": contact}
+        given = {f"STROKEMAP_{name.upper()}": value for name, value in settings.items()}
+        self._environment = kept | {"STROKEMAP_KEYS": str(folder / "keys")} | given
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         words = [*self._words, *map(str, arguments), "--json"]
