@@ -39,6 +39,7 @@ def assemble(
         requests=crawled.requests,
         failed=crawled.failed,
         unread=crawled.unread,
+        passed_over=crawled.passed_over,
         at=now,
     )
     build = Build(digest=digest_build(topic, terms, links), topic=topic, terms=terms, links=links, made=made)

@@ -51,6 +51,8 @@ class Crawled:
     """Starting terms that the source lacks and pages that could not be had, each with the reason."""
     unread: int
     """How many linked titles were left unread because ``max_pages`` was reached: above 0, the map is cut."""
+    passed_over: int = 0
+    """How many titles at the topic's path length the judge found not worth reading."""
 
 
 def crawl(
@@ -74,10 +76,13 @@ def crawl(
     frontier.begin(pages_of=json.dumps([source.name, source.edition]), judged_by=rules.fingerprint(), now=now)
     reader = _Reader(source=source, frontier=frontier, max_pages=max_pages, progress=progress)
     accepted = _start(rules, reader=reader)
-    judged = set(accepted)
+    judged, passed_over = set(accepted), set[str]()
     for path_length in range(1, topic.path_length + 1):
         linking = [term.page for term in accepted.values() if term.path_length == path_length - 1]
-        reader.read(_targets(linking), what=f"reading pages, path length {path_length}")
+        if path_length == topic.path_length:
+            passed_over = _passed_over(linking, rules=rules, resolved=reader.resolved)
+        titles = [title for title in _targets(linking) if title not in passed_over]
+        reader.read(titles, what=f"reading pages, path length {path_length}")
         judgements = frontier.level(path_length)
         if judgements is None:
             candidates = _candidates(linking, path_length=path_length, judged=judged, reader=reader)
@@ -94,6 +99,7 @@ def crawl(
         requests=source.requests,
         failed=tuple(f"{title}: {reason}" for title, reason in sorted((reader.lacking | reader.failed).items())),
         unread=len(reader.unread),
+        passed_over=len(passed_over),
     )
 
 
@@ -212,6 +218,21 @@ def _targets(linking: Iterable[Page]) -> list[str]:
     """Give the titles that pages link to, those first that most pages link to: where a limit cuts, it cuts the rest."""
     counts = Counter(target for page in linking for target in {mention.target for mention in page.mentions})
     return sorted(counts, key=lambda target: (-counts[target], target))
+
+
+def _passed_over(linking: Iterable[Page], *, rules: _Rules, resolved: Mapping[str, str | None]) -> set[str]:
+    """Give the titles that are not worth a request, by what is said of them; what curators accepted always is."""
+    said: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for page in linking:
+        for mention in page.mentions:
+            said[mention.target].add((page.title, mention.sentence))
+    return {
+        title
+        for title, found in said.items()
+        if title not in resolved
+        and not rules.ruled.get(title)
+        and not rules.judge.worth_reading(title, [sentence for _, sentence in sorted(found)])
+    }
 
 
 def _candidates(linking: Sequence[Page], *, path_length: int, judged: set[str], reader: _Reader) -> list[Candidate]:

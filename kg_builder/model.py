@@ -126,6 +126,8 @@ class Made:
     unread: int = 0
     """How many linked titles were left unread because ``max_pages`` was reached: above 0, the map is cut."""
     at: datetime
+    passed_over: int = 0
+    """How many titles at the topic's path length the judge found not worth reading. Last: older records lack it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

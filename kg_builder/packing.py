@@ -37,7 +37,10 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         readers = [(one.name, _reader(hints[one.name])) for one in fields(kind)]
-        return lambda row: kind(**{name: read(item) for (name, read), item in zip(readers, row, strict=True)})
+        # A row of an older version may end before the fields that were added since; these have defaults.
+        return lambda row: kind(
+            **{name: read(item) for (name, read), item in zip(readers[: len(row)], row, strict=True)}
+        )
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if kinds[-1] is Ellipsis:

@@ -120,6 +120,7 @@ def _build(build: Build, scheme: URIRef, decisions: Sequence[Decision]) -> Itera
     yield making, SM.pages, Literal(build.made.pages)
     yield making, SM.requests, Literal(build.made.requests)
     yield making, SM.unread, Literal(build.made.unread)
+    yield making, SM.passedOver, Literal(build.made.passed_over)
     yield from _each(making, SM.failed, *map(Literal, build.made.failed))
     yield from _each(making, PROV.wasInformedBy, *(name("decision", str(item.number)) for item in decisions))
     yield source, RDF.type, PROV.Entity
@@ -256,6 +257,7 @@ class _Reader:
             requests=int(self._text(making, SM.requests)),
             failed=self._texts(making, SM.failed),
             unread=int(self._text(making, SM.unread)),
+            passed_over=int(next(iter(self._texts(making, SM.passedOver)), 0)),
             at=self._one(making, PROV.endedAtTime).toPython(),
         )
 

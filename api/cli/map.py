@@ -16,7 +16,7 @@ from strokemap.topic import check_path_length, load_topic
 
 
 @click.command()
-@click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke) or a TOML file.")
+@click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke, diabetes) or a TOML file.")
 @click.option("--source", required=True, metavar="URL|FILE", help="A wiki's address, or an XML export.")
 @click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
 @click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")
@@ -61,11 +61,13 @@ def crawl(
         "links": len(build.links),
         "pages": build.made.pages,
         "unread": build.made.unread,
+        "passed_over": build.made.passed_over,
         "requests": build.made.requests,
         "failed": list(build.made.failed),
         "published": publish,
     }
-    cut = f" {build.made.unread} pages were left unread." if build.made.unread else ""
+    cut = f" {build.made.passed_over} titles were passed over unread." if build.made.passed_over else ""
+    cut += f" {build.made.unread} pages were left unread at --max-pages." if build.made.unread else ""
     text = (
         f"Build {build.digest[:12]}: {len(build.terms)} terms, {len(build.links)} links from {build.made.pages} pages "
         f"({build.made.requests} requests or passes).{cut}{' Published.' if publish else ''}"
@@ -213,6 +215,7 @@ def _made(build: Build) -> dict[str, object]:
         "source": build.made.source,
         "pages": build.made.pages,
         "unread": build.made.unread,
+        "passed_over": build.made.passed_over,
         "requests": build.made.requests,
         "failed": list(build.made.failed),
         "at": build.made.at.isoformat(),

@@ -30,6 +30,14 @@ class Judge(Protocol):
         """What the build records: which kind of judge, and for a model the start of its training digest."""
         ...
 
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
+        """Take a first look at a title before its page is read, and at the sentences that mention it.
+
+        Asked only at the topic's path length, where nobody follows a page's own links. False only where ``judge`` would
+        hardly accept the page: nobody learns what was missed.
+        """
+        ...
+
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         """Judge all candidates of one path length together; the answers are sorted by title, one each."""
         ...

@@ -32,6 +32,9 @@ class _Listener:
     def name(self) -> str:
         return self.judge_.name
 
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
+        return title in self.ruled or self.judge_.worth_reading(title, sentences)
+
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         ruled = {
             candidate.page.title: self.ruled[name]

@@ -135,7 +135,7 @@ class _Pool:
             "categories_alike": np.where(
                 [not categories[row] for row in self.candidates], np.nan, self._alike(categories)
             ),
-            "proper_name": np.array([float(_is_proper(self.titles[row])) for row in self.candidates]),
+            "proper_name": np.array([float(is_proper(self.titles[row])) for row in self.candidates]),
             "years_in_opening": np.array([_share_of_years(self.words[row][:OPENING_WORDS]) for row in self.candidates]),
         }
 
@@ -242,7 +242,7 @@ def _is_telling(word: str) -> bool:
     return len(word) > 2 and not word.isdigit()
 
 
-def _is_proper(title: str) -> bool:
+def is_proper(title: str) -> bool:
     """Tell whether a later word of a title begins with a capital; abbreviations and what is in brackets aside."""
     later: Iterable[str] = title.partition(" (")[0].split()[1:]
     return any(word[0].isupper() and not word.isupper() for word in later)

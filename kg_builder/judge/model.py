@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from kg_builder.judge.base import Context
-from kg_builder.judge.features import FEATURES, measure
+from kg_builder.judge.features import FEATURES, is_proper, measure
 from kg_builder.model import Candidate, Judgement
 from strokemap.errors import JudgeMalformed
 from strokemap.model import LinearModel, format_model, parse_model
@@ -35,6 +35,10 @@ class ModelJudge:
     def name(self) -> str:
         """``model`` and the beginning of the digest of its file: another model makes another build."""
         return f"model {hashlib.sha256(format_model(self._model).encode()).hexdigest()[:12]}"
+
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
+        """Pass over a proper name of several words that one sentence mentions: a person, a place, a trial or a work."""
+        return len(sentences) > 1 or not is_proper(title)
 
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         """Measure and weigh all candidates of one path length against each other and the topic."""

@@ -17,6 +17,10 @@ class EverythingJudge:
 
     name = "everything"
 
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:  # noqa: ARG002
+        """Read all."""
+        return True
+
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:  # noqa: ARG002
         """Accept all, with score 1."""
         titles = sorted(candidate.page.title for candidate in candidates)
@@ -40,6 +44,10 @@ class VocabularyJudge:
     def name(self) -> str:
         """``vocabulary``, with what was given besides the starting terms."""
         return " ".join(["vocabulary", *sorted(self._given)])
+
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:  # noqa: ARG002
+        """Read all: a page may have other names than the one that is linked."""
+        return True
 
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         """Accept with score 1 or reject with score 0; the reason names the word found."""

@@ -167,7 +167,8 @@ def build_of(name: str, *, topic: str = "stroke", terms: int = 3) -> Build:
         )
         for a, b in pairwise(titles)
     )
-    made = Made(source="/x", judge="model", pages=7, requests=1, failed=("Coma: no such page",), unread=3, at=NOON)
+    lacking = ("Coma: no such page",)
+    made = Made(source="/x", judge="model", pages=7, requests=1, failed=lacking, unread=3, passed_over=4, at=NOON)
     return Build(
         digest=Digest(name * 64),
         topic=Topic(name=topic, starting_terms=("Term 1", HOSTILE), path_length=2, threshold=0.3),

@@ -49,7 +49,9 @@ def crawled(**changed: str) -> Crawled:
         )
         for title, (text, name) in PAGES.items()
     ]
-    return Crawled(terms=tuple(terms), judge="j", pages=5, requests=1, failed=("Palsy: no such page",), unread=2)
+    return Crawled(
+        terms=tuple(terms), judge="j", pages=5, requests=1, failed=("Palsy: no such page",), unread=2, passed_over=3
+    )
 
 
 def build_of(result: Crawled) -> Build:
@@ -67,7 +69,7 @@ def test_terms_are_sorted_and_carry_what_the_pages_say(build: Build) -> None:
     assert (stroke.other_names, stroke.codes, stroke.path_length) == (("CVA",), (("icd10", "I63"),), 0)
     assert stroke.summary == "It harms the brain and it."
     assert build.made.failed == ("Palsy: no such page",)
-    assert (build.made.pages, build.made.unread, build.made.at) == (5, 2, NOON)
+    assert (build.made.pages, build.made.unread, build.made.passed_over, build.made.at) == (5, 2, 3, NOON)
 
 
 def test_every_pair_with_a_mention_either_way_is_one_link_with_all_its_evidence(build: Build) -> None:

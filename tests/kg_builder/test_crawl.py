@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,13 +50,18 @@ TOPIC = Topic(name="stroke", starting_terms=("Stroke",), path_length=2)
 class Refusing:
     """A judge that accepts all pages but those named, and remembers what it was shown."""
 
-    def __init__(self, *refused: str) -> None:
-        self.refused = refused
+    def __init__(self, *refused: str, passed_over: Collection[str] = ()) -> None:
+        self.refused, self.passed_over = refused, passed_over
+        self.glanced: dict[str, list[str]] = {}
         self.seen: list[tuple[list[Candidate], Context]] = []
 
     @property
     def name(self) -> str:
         return f"all but {self.refused}"
+
+    def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
+        self.glanced[title] = list(sentences)
+        return title not in self.passed_over
 
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         self.seen.append((list(candidates), context))
@@ -185,6 +190,34 @@ def test_accepted_title_is_accepted_once_a_link_leads_there(open_wiki: Opener, f
     assert lengths(crawled) == {"Stroke": 0, "Aphasia": 1, "Smoking": 2}
 
 
+def test_last_titles_that_are_not_worth_reading_are_never_asked_for_and_counted(
+    open_wiki: Opener, frontier: Frontier
+) -> None:
+    judge, source = Refusing(passed_over=("Louvre", "Skull", "Brain")), open_wiki(WIKI)
+    crawled = run(source, frontier, judge=judge)
+    assert judge.glanced == {
+        "Louvre": ["Louvre and Skull."], "Skull": ["The skull.", "Louvre and Skull."],
+        "Smoking": ["Smoking does not cause it.", "Smoking and Paris."],
+    }, "only titles at the last path length, with every sentence that mentions them"  # fmt: skip
+    assert crawled.passed_over == 2
+    assert {"Louvre", "Skull"}.isdisjoint(source.asked)
+    assert lengths(crawled) == {"Stroke": 0, "Aphasia": 1, "Brain": 1, "Paris": 1, "Risk": 1, "Smoking": 2}
+    assert run(source, frontier, judge=Refusing()).passed_over == 0
+
+
+def test_last_title_that_a_curator_accepted_is_read_whatever_the_judge_says(
+    open_wiki: Opener, frontier: Frontier
+) -> None:
+    judge = Refusing("Smoking", passed_over=("Louvre", "Skull", "Smoking"))
+    crawled = run(open_wiki(WIKI), frontier, judge=judge, decisions=[decision(1, "accept", "Skull")])
+    assert (lengths(crawled)["Skull"], crawled.passed_over) == (2, 2)
+
+
+def test_titles_passed_over_do_not_use_up_the_limit(open_wiki: Opener, frontier: Frontier) -> None:
+    crawled = run(open_wiki(WIKI), frontier, judge=Refusing(passed_over=("Skull", "Smoking")), max_pages=7)
+    assert (lengths(crawled)["Louvre"], crawled.passed_over, crawled.unread) == (2, 2, 0)
+
+
 def test_undone_decision_has_no_effect(open_wiki: Opener, frontier: Frontier) -> None:
     decisions = [decision(1, "reject", "Brain"), decision(2, "undo", "Brain", "1")]
     assert "Brain" in lengths(run(open_wiki(WIKI), frontier, decisions=decisions))
@@ -288,6 +321,8 @@ from strokemap.topic import Topic
 
 class Odd:
     name = "odd"
+    def worth_reading(self, title, sentences):
+        return len(title) % 4 != 0
     def judge(self, candidates, *, context):
         return [Judgement(title=one.page.title, accepted=len(one.page.title) % 5 != 0, score=0.5) for one in candidates]
 

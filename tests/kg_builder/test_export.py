@@ -143,6 +143,7 @@ def whole_build(hostile_build: Build) -> Build:
         requests=7,
         failed=("Coma: no such page", "Palsy: not readable"),
         unread=3,
+        passed_over=2,
         at=datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30))),
     )
     topic = replace(hostile_build.topic, threshold=0.35, starting_terms=("Brain attack", "Stroke"))

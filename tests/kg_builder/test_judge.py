@@ -113,6 +113,26 @@ def test_another_model_has_another_name() -> None:
     assert ModelJudge(replace(model, intercept=model.intercept + 1)).name != ModelJudge(model).name
 
 
+@pytest.mark.parametrize(
+    ("title", "sentences", "worth"),
+    [
+        ("Green tea", ["Green tea is tea."], True),
+        ("Leonhard Euler", ["Euler drank tea."], False),
+        ("Leonhard Euler", ["Euler drank tea.", "Nobody knew it."], True),
+        ("Tea (Wider World)", ["A book on tea."], True),
+        ("World Tea Party", ["The first of them was held in it."], False),
+        ("Kettle", ["It was first made in 1893."], True),
+        ("Kettle", [""], True),
+    ],
+)
+def test_a_title_named_once_is_worth_reading_unless_it_is_a_proper_name(
+    title: str, sentences: list[str], worth: bool
+) -> None:
+    assert open_judge(TOPIC).worth_reading(title, sentences) is worth
+    for other in ("everything", "vocabulary"):
+        assert open_judge(replace(TOPIC, judge=other)).worth_reading(title, sentences)
+
+
 def test_everything_accepts_everything(context: Context, candidates: list[Candidate]) -> None:
     judge = open_judge(replace(TOPIC, judge="everything"))
     assert judge.name == "everything"

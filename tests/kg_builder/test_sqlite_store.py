@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -135,6 +136,18 @@ def test_writer_that_holds_the_file_too_long_makes_others_try_again(
     holder.close()
     store.write(tiny_build, texts=(), progress=silent)
     assert store.read(tiny_build.digest) == tiny_build
+
+
+def test_build_stored_before_titles_were_passed_over_is_read(
+    store: SqliteMapStore, path: Path, tiny_build: Build, tiny_texts: tuple[PageText, ...]
+) -> None:
+    store.write(tiny_build, texts=tiny_texts, progress=silent)
+    with sqlite3.connect(path) as db:
+        (made,) = db.execute("SELECT made FROM builds").fetchone()
+        db.execute("UPDATE builds SET made = ?", (json.dumps(json.loads(made)[:-1]),))
+    db.close()
+    assert store.read(tiny_build.digest) == tiny_build
+    assert [build.made for build in store.builds()] == [tiny_build.made]
 
 
 def test_old_builds_that_nobody_needs_go_with_all_their_rows(

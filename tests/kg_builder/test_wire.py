@@ -131,7 +131,7 @@ def error(code: str) -> bytes:
     return json.dumps({"error": {"code": code, "info": "The reason."}}).encode()
 
 
-BROKEN = bytearray(gzip.compress(GOOD[2]))
+BROKEN = bytearray(gzip.compress(GOOD[2], mtime=0))
 BROKEN[-6] ^= 0xFF
 PASSING = {
     "429": (429, {}, b""),
