@@ -25,9 +25,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Name the group whose tests one worker runs, so that a server is started once: else the tests of one file."""
     group = item.path.name
     if item.get_closest_marker("server"):
-        if "spark" in item.name:
+        callspec = getattr(item, "callspec", None)
+        uses = {*item.fixturenames, *map(str, callspec.params.values() if callspec else ())}
+        if uses & {"spark_server", "spark"}:
             group = "spark"
-        elif "[hive" in item.name or {"hive_server", "neo4j_process"} & set(item.fixturenames) or "[neo4j" in item.name:
+        elif uses & {"hive_server", "hive", "neo4j_process", "neo4j"}:
             group = "hive and neo4j"  # a test needs both
         else:
             group = "mediawiki"

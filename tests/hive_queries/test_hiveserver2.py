@@ -392,7 +392,7 @@ class Load:
         with self._changed:
             until = (self.answers + answers, len(self.errors) + errors)
             done = self._changed.wait_for(
-                lambda: self.answers >= until[0] and len(self.errors) >= until[1], timeout=120
+                lambda: self.answers >= until[0] and len(self.errors) >= until[1], timeout=300
             )
         assert done, (self.answers, self.errors[-3:])
 
@@ -420,7 +420,7 @@ class Load:
 @pytest.mark.slow
 @ON_EACH_SERVER
 def test_frozen_killed_and_restarted_server_never_gives_an_answer_to_another_question(one_batch: HiveServer) -> None:
-    store = open_history_store(one_batch.url(connect=2, read=2, deadline=20, connections=4))
+    store = open_history_store(one_batch.url(connect=3, read=3, deadline=20, connections=4))
     with Load(store) as load:
         load.more(answers=20)
         one_batch.freeze()
