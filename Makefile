@@ -48,7 +48,7 @@ servers: setup-dev test-servers  ## start the real servers of the tests, say how
 	@$(BIN)/python -m tests.servers
 
 test: setup-dev check docs test-servers  ## everything
-	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.soak

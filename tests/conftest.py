@@ -21,19 +21,26 @@ _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Name the group whose tests one worker runs, so that a server is started once: else the tests of one file."""
-    group = item.path.name
-    if item.get_closest_marker("server"):
-        callspec = getattr(item, "callspec", None)
-        uses = {*item.fixturenames, *map(str, callspec.params.values() if callspec else ())}
-        if uses & {"spark_server", "spark"}:
-            group = "spark"
-        elif uses & {"hive_server", "hive", "neo4j_process", "neo4j"}:
-            group = "hive and neo4j"  # a test needs both
-        else:
-            group = "mediawiki"
-    item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Let one worker run all tests on one server, so that it is started once, and else all tests of one file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByServer(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByServer(config, log)
+
+
+def group_of(nodeid: str) -> str:
+    """Name the group of a test: its server, or its file."""
+    file, _, name = nodeid.partition("::")
+    if "[spark" in name:
+        return "spark"
+    if any(server in f"{Path(file).name} {name}" for server in ("hive", "neo4j", "stores_away", "exactly_once")):
+        return "hive and neo4j"  # one test needs both
+    return file
 
 
 @pytest.hookimpl(trylast=True)
