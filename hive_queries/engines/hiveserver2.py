@@ -51,6 +51,8 @@ _STRANGE = (
 _BUSY = {TOperationState.INITIALIZED_STATE, TOperationState.PENDING_STATE, TOperationState.RUNNING_STATE}
 _FETCH = 10_000
 _CANCEL = 2.0
+_TELLS_LATER = 10
+"""Times to ask again what a statement failed of."""
 _REFUSED_STATES = ("42", "0A", "22", "21")
 _LOGIN = ("Error validating the login", "Bad status", "Bad SASL")
 
@@ -165,6 +167,12 @@ class Connection:
                 break
             if time.monotonic() >= end:
                 raise self._slow()
+        for _ in range(_TELLS_LATER):
+            if answer.operationState != TOperationState.ERROR_STATE or answer.sqlState or answer.errorCode:
+                break
+            # Spark says that it failed a moment before it says of what.
+            time.sleep(0.1)
+            answer = cursor.poll(get_progress_update=False)
         if answer.operationState == TOperationState.TIMEDOUT_STATE:
             raise self._slow()
         if answer.operationState != TOperationState.FINISHED_STATE:

@@ -303,11 +303,11 @@ def test_cypher_of_the_how_to_runs_as_it_stands(
 
 
 @server
-@pytest.mark.parametrize("title", ["Stroke", "it's \\ \\' \\u0027 \" }) RETURN 1 // `$x` {y} ; \n \u2028 \U0001f600"])
+@pytest.mark.parametrize("title", ["Aphasia", "it's \\ \\' \\u0027 \" }) RETURN 1 // `$x` {y} ; \n \u2028 \U0001f600"])
 def test_cypher_of_a_path_shows_it_as_it_is_pasted(
     neo4j_server: Neo4jProcess, store: MapStore, tiny_build: Build, title: str
 ) -> None:
-    named = {"Stroke": title}
+    named = {"Aphasia": title}
     build = replace(
         tiny_build,
         terms=tuple(replace(term, title=named.get(term.title, term.title)) for term in tiny_build.terms),
