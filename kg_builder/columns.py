@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+# NumPy parses an array's header as Python, and CPython 3.11 fails where two threads parse at once (SystemError).
+_ONE_HEADER = threading.Lock()
 
 
 class StringColumn(Sequence[str]):
@@ -100,7 +104,8 @@ def write_rows(folder: Path, name: str, rows: WeightedRows) -> None:
 def read_array(folder: Path, name: str) -> NDArray[Any]:
     """Map an array. Errors: OSError, ValueError where the file is missing or is no array."""
     # A plain view: slicing np.memmap costs microseconds, and nothing here needs its methods.
-    array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    with _ONE_HEADER:
+        array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
     return array
 
 
