@@ -74,7 +74,8 @@ def crawl(
     ruled = {one.term: one.action == "accept" for one in in_force(decisions) if one.action in ("accept", "reject")}
     rules = _Rules(topic=topic, judge=judge, ruled=ruled, max_pages=max_pages)
     frontier.begin(pages_of=json.dumps([source.name, source.edition]), judged_by=rules.fingerprint(), now=now)
-    reader = _Reader(source=source, frontier=frontier, max_pages=max_pages, progress=progress)
+    kept = frontier.resolved()
+    reader = _Reader(source=source, frontier=frontier, kept=kept, max_pages=max_pages, progress=progress)
     accepted = _start(rules, reader=reader)
     judged, passed_over = set(accepted), set[str]()
     for path_length in range(1, topic.path_length + 1):
@@ -149,6 +150,8 @@ class _Reader:
 
     source: PageSource
     frontier: Frontier
+    kept: Mapping[str, str | None]
+    """What the frontier held when this crawl began."""
     max_pages: int | None
     progress: Progress
     resolved: dict[str, str | None] = field(default_factory=dict)
@@ -163,14 +166,14 @@ class _Reader:
     def read(self, titles: Sequence[str], *, what: str) -> None:
         """Read all titles, or the first of them as far as ``max_pages`` goes: never one page more."""
         waiting = [title for title in titles if title not in self.resolved]
-        kept, total = self.frontier.resolved(), len(waiting)
+        total = len(waiting)
         while waiting:
             room = total if self.max_pages is None else min(BATCH, self.max_pages - len(self.pages))
             if room <= 0:
                 break
             asked, waiting = waiting[:room], waiting[room:]
-            missing = [title for title in asked if title not in kept]
-            self.resolved |= {title: kept[title] for title in asked if title in kept}
+            missing = [title for title in asked if title not in self.kept]
+            self.resolved |= {title: self.kept[title] for title in asked if title in self.kept}
             for start in range(0, len(missing), BATCH):
                 self.progress(what, total - len(waiting) - len(missing) + start, total)
                 fetched = self.source.fetch(missing[start : start + BATCH])

@@ -83,15 +83,15 @@ class Frontier:
     def begin(self, *, pages_of: str, judged_by: str, now: datetime) -> None:
         """Say what the crawl is made of: pages of another state of the source, or judgements by other rules, go."""
         known = dict(self._rows("SELECT aspect, value FROM made_for"))
+        aspects = {"pages_of": pages_of, "judged_by": judged_by}
+        anew = known.get("pages_of") != pages_of
         with self._transaction():
-            if known.get("pages_of") != pages_of:
+            if anew:
                 self._db.execute("DELETE FROM resolved")
                 self._db.execute("DELETE FROM pages")
-            if known.get("pages_of") != pages_of or known.get("judged_by") != judged_by:
-                self._db.execute("DELETE FROM levels")
-            aspects = {"pages_of": pages_of, "judged_by": judged_by}
-            if known.get("pages_of") != pages_of:
                 aspects["read_since"] = now.isoformat()
+            if anew or known.get("judged_by") != judged_by:
+                self._db.execute("DELETE FROM levels")
             self._db.executemany("INSERT OR REPLACE INTO made_for VALUES (?, ?)", aspects.items())
             self._db.execute("DELETE FROM made_for WHERE aspect = 'finished'")
 
