@@ -120,8 +120,9 @@ def forget_changed(frontier: Frontier, *, source: PageSource, now: datetime, pro
         frontier.clear()
     else:
         # A title that is new here may be one more name of a page that is kept.
-        leads = source.fetch(sorted(titles)).resolved.values()
-        frontier.forget(titles | {page for page in leads if page is not None}, now=now)
+        fetched = source.fetch(sorted(titles))
+        frontier.forget(titles | {page for page in fetched.resolved.values() if page is not None}, now=now)
+        frontier.keep_pages(fetched)
     progress(what, 1, 1)
 
 
