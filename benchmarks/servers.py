@@ -54,16 +54,13 @@ def load(folder: Path, patients: Path, *, store: str) -> Measured:
 
 def told(server: ServerProcess, address: str) -> float:
     """Freeze a server, open its store, and give the seconds until it is said to be unreachable."""
-    server.freeze()
-    begun = time.monotonic()
-    try:
+    with server.frozen():
+        begun = time.monotonic()
         with suppress(MapStoreUnreachable, HistoryStoreUnreachable):
             opener = open_history_store if isinstance(server, HiveServer) else open_map_store
             with closing(opener(address)):
                 raise SystemExit(f"{server.name} answers though it is frozen.")
         return round(time.monotonic() - begun, 1)
-    finally:
-        server.thaw()
 
 
 def main() -> None:

@@ -90,9 +90,7 @@ def test_readers_go_on_while_both_stores_are_frozen_and_curators_are_told(
         assert [len(shown), shown[-1].nodes[-1]["title"]] == [len(term["path"]), term["term"]]
     monkeypatch.setenv("STROKEMAP_MAP_STORE", setup.settings.map_store)
     monkeypatch.setenv("STROKEMAP_HISTORY_STORE", setup.settings.history_store)
-    neo4j_server.freeze()
-    hive_server.freeze()
-    try:
+    with neo4j_server.frozen(), hive_server.frozen():
         assert answers(web, setup) == before
         found = command("search", SAMPLES["searches"][0]["query"], "--json")
         assert found.status == 0, found.err
@@ -102,8 +100,5 @@ def test_readers_go_on_while_both_stores_are_frozen_and_curators_are_told(
         answer = web.get("/api/v1/map/terms/Aphasia", headers=curator)
         assert time.monotonic() - started < GIVEN_UP
         assert (answer.status_code, answer.json()["code"]) == (503, "map.store.unreachable")
-    finally:
-        neo4j_server.thaw()
-        hive_server.thaw()
     assert problems(web) == {}
     assert web.get("/api/v1/map/terms/Aphasia", headers=curator).status_code == 200

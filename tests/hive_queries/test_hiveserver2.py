@@ -423,13 +423,12 @@ def test_frozen_killed_and_restarted_server_never_gives_an_answer_to_another_que
     store = open_history_store(one_batch.url(connect=3, read=3, deadline=20, connections=4))
     with Load(store) as load:
         load.more(answers=20)
-        one_batch.freeze()
-        begun = time.monotonic()
-        with pytest.raises(HistoryStoreUnreachable):
-            open_history_store(one_batch.url(connect=4))
-        assert time.monotonic() - begun < GIVEN_UP
-        load.more(errors=8)
-        one_batch.thaw()
+        with one_batch.frozen():
+            begun = time.monotonic()
+            with pytest.raises(HistoryStoreUnreachable):
+                open_history_store(one_batch.url(connect=4, read=4))
+            assert time.monotonic() - begun < GIVEN_UP
+            load.more(errors=8)
         load.more(answers=40)
         one_batch.kill()
         load.more(errors=12)
@@ -450,10 +449,8 @@ def test_the_load_would_catch_a_connection_that_is_used_after_a_lost_answer(serv
     transport = connection._transport
     transport._trans.setTimeout(1000)
     cursor = connection.cursor()
-    server.freeze()
-    with pytest.raises(TException):
+    with server.frozen(), pytest.raises(TException):
         cursor.execute("SELECT 'first'")
-    server.thaw()
     other, answer = connection.cursor(), None
     with contextlib.suppress(TException, PyHiveError, ValueError, AssertionError, AttributeError, TypeError):
         other.execute("SELECT 'second'")

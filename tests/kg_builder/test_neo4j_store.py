@@ -495,15 +495,12 @@ def test_frozen_server_is_unreachable_in_time_for_whoever_waits(
         lambda: store.decide(A_DECISION),
         lambda: open_map_store(neo4j_server.url),
     ]
-    neo4j_server.freeze()
-    try:
+    with neo4j_server.frozen():
         with refuses_in_time(MapStoreUnreachable) as caught, ThreadPoolExecutor(len(calls)) as pool:
             asked = [pool.submit(call) for call in calls]
             assert [type(one.exception()) for one in asked] == [MapStoreUnreachable] * len(calls)
             asked[0].result()
         assert caught[0].retryable
-    finally:
-        neo4j_server.thaw()
     assert store.read(tiny_build.digest) == tiny_build
     assert store.decide(A_DECISION).number == len(store.decisions())
 

@@ -88,13 +88,26 @@ class ServerProcess(ABC):
         if self._process.poll() is not None:
             raise RuntimeError(f"{self.name} has ended, and another server answers on its port {self.port}.")
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the server's clock meanwhile: it keeps its connections and says nothing."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
     def freeze(self) -> None:
-        """Stop the server's clock: it keeps its connections and says nothing."""
+        """Stop the server's clock, and come back when each of its threads stands still."""
         os.killpg(self.pid, signal.SIGSTOP)
+        # The signal is only sent: on a busy machine a thread may answer once more after it.
+        while any(_state(task) not in "TtZX" for task in Path(f"/proc/{self.pid}/task").iterdir()):
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         """Let it go on."""
-        os.killpg(self.pid, signal.SIGCONT)
+        if self._process:
+            os.killpg(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End the server at once, as a power cut would; what was durable stays."""
@@ -118,3 +131,10 @@ class ServerProcess(ABC):
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             return True
         return False
+
+
+def _state(task: Path) -> str:
+    """Give the state of a thread (proc(5)), dead for one that has ended."""
+    with contextlib.suppress(OSError):
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    return "X"
