@@ -11,8 +11,7 @@ from dataclasses import replace
 
 from kg_builder.projection import Projection
 from search.article import Article
-from search.linker import link
-from search.query import Words
+from search.entities import mark_terms
 from strokemap.text import words
 
 MOST_TERMS = 8
@@ -61,7 +60,7 @@ def _terms(article: Article, *, projection: Projection) -> tuple[str, ...]:
     """Give the terms named, those of the title first, then those named most often, then in order of place."""
     title = ". ".join(filter(None, [article.title, article.section, article.focus]))
     text = f"{title}.\n{article.text[:LEAD_CHARACTERS]}"
-    named = link(Words(text=text, words=(), quoted=(), excluded=()), projection=projection).terms
-    often = Counter(term.term for term in named)
-    in_title = {term.term for term in named if term.end <= len(title)}
+    named = mark_terms(text, projection=projection).ents
+    often = Counter(term.kb_id_ for term in named)
+    in_title = {term.kb_id_ for term in named if term.end_char <= len(title)}
     return tuple(sorted(often, key=lambda term: (term not in in_title, -often[term])))[:MOST_TERMS]

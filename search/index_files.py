@@ -24,7 +24,6 @@ from pathlib import Path
 
 from kg_builder.projection import Projection
 from search.article import LIBRARY, Article
-from search.describe import describe
 from search.index import ARTICLES, BASE, EDITS, TextIndex, damaged, edit_segments, link_file, write_segments
 from search.library import Library
 from search.pages import page_articles
@@ -59,6 +58,9 @@ def build_index(
     Where that index is there already it is opened as it is. Where the index named ``edited``, or the one that it edits,
     is of the same map and few articles have changed since, only these are indexed.
     """
+    # Reading articles needs spaCy, whose import takes longer than a search.
+    from search.describe import describe
+
     digest = hashlib.sha256("\n".join([FORMAT, projection.digest, library.digest]).encode()).hexdigest()
     describing = partial(describe, projection=projection)
     digests = library.digests()
