@@ -27,6 +27,7 @@ from benchmarks.icd10cm import other_names
 from benchmarks.rm3 import expand_by_feedback
 from benchmarks.soak import COMMAND, Home, Measured, write
 from kg_builder.projection import Projection, TermId, published_projection
+from search.answer import understand
 from search.bench import Bench, open_bench
 from search.evaluate import DEPTH, Hits, Run, compare, evaluate_bench, interpret, means, measure, search_bench
 from search.expand import OWN_NAMES, Chosen, ExpandedTerm, Expansion, add_spellings, expand, names_of
@@ -207,6 +208,10 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         [id for id in asked if asked[id].linked.terms], bench=bench, baseline=baseline, found=found["all (search)"],
         asked=asked,
     )  # fmt: skip
+    rows["words alone, easy ones first"] = row(
+        {id: search_bench(replace(weighted, easy=True), bench=bench) for id, weighted in own.items()}
+    )
+    rows["all, as patients get it"] = row({id: _as_patient(query) for id, query in asked.items()})
     pool = _pool(files[0], projection)
     chance = random.Random(_SEED)
     shuffled = dict(zip(pool, chance.sample(pool, len(pool)), strict=True))
@@ -218,6 +223,15 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
             {id: _replaced(expansion, other, projection) for id, expansion in found["all (search)"].items()}
         )
     return {"queries": len(asked), "linked": sum(bool(query.linked.terms) for query in asked.values()), "rows": rows}
+
+
+def _as_patient(asked: Asked) -> Hits:
+    """Everyday names first, and articles that are easy to read."""
+    linked, expansion = understand(
+        asked.words, chosen=Chosen(), audience="patient", projection=asked.projection,
+        index=asked.bench.index, pages=asked.bench.pages, gate=asked.gate,
+    )  # fmt: skip
+    return search_bench(weigh(asked.words, linked=linked, expansion=expansion, easy=True), bench=asked.bench)
 
 
 def bm25s_run(corpus: Path, bench: Bench) -> Run:
