@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.schemas import EntryError, ShortText, StepOut, Strict, fields_of, steps_out
 from kg_builder.stores.neo4j_rows import path_cypher
 from search import Answer, Article, Query
+from search.explain import Result
+from search.linker import LinkedTerm
 from search.query import Filters
 
 
@@ -55,15 +57,6 @@ class CorrectionIn(Strict):
     value: Annotated[str, StringConstraints(max_length=2000)]
 
 
-class LinkedTermOut(BaseModel):
-    """A term found in the query, with the characters it covers."""
-
-    term: str
-    surface: str
-    start: int
-    end: int
-
-
 class ExpandedTermOut(BaseModel):
     """A term added to the query."""
 
@@ -75,62 +68,24 @@ class ExpandedTermOut(BaseModel):
     said: str = Field(description="what to call it: for patients its plainest name")
 
 
-class PartOut(BaseModel):
-    """What one word or term in one field added to the score."""
-
-    word: str | None = None
-    term: str | None = None
-    field: str
-    score: float
-
-
-class HighlightOut(BaseModel):
-    """A stretch of a snippet that matched, by a word of the query or by a term that was linked or added."""
-
-    start: int
-    end: int
-    by: Literal["word", "term"]
-
-
-class ResultOut(BaseModel):
-    """An article found; ``parts`` add up to ``score``; ``highlights`` mark matches in ``snippet``.
-
-    ``also`` has the ids of near-duplicates found, ``length`` the words of the text, ``why`` the parts in a sentence.
-    """
-
-    id: str
-    title: str
-    url: str
-    score: float
-    parts: list[PartOut]
-    snippet: str
-    highlights: list[HighlightOut]
-    source: str
-    kind: str
-    reading_grade: float | None
-    length: int
-    why: str
-    also: list[str]
-
-
 class SearchOut(BaseModel):
     """The answer to a query."""
 
     query: str
     audience: str
     build: str
-    terms: list[LinkedTermOut]
-    unlinked: list[str]
+    terms: tuple[LinkedTerm, ...]
+    unlinked: tuple[str, ...]
     expansion: list[ExpandedTermOut]
     why_no_expansion: str
-    results: list[ResultOut]
+    results: tuple[Result, ...]
     entry: int | None
     entry_error: EntryError | None
     took_ms: float
     offset: int
     more: bool
     index: str
-    related: list[str]
+    related: tuple[str, ...]
     did_you_mean: str
     pubmed: str
 
@@ -158,39 +113,24 @@ class ArticleOut(BaseModel):
 
 def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | None, took_ms: float) -> SearchOut:
     """Join an answer with its entry."""
-    return SearchOut(
-        query=answer.query,
-        audience=answer.audience,
-        build=answer.build,
-        terms=[LinkedTermOut(**fields_of(term, LinkedTermOut)) for term in answer.terms],
-        unlinked=list(answer.unlinked),
-        expansion=[
-            ExpandedTermOut(
-                term=term.term,
-                weight=term.weight,
-                reason=term.reason,
-                path=steps_out(term.path),
-                cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
-                said=answer.said[term.term],
-            )
-            for term in answer.expansion
-        ],
-        why_no_expansion=answer.why_no_expansion,
-        results=[
-            ResultOut(
-                **fields_of(result, ResultOut, without=("parts", "highlights", "also")),
-                also=list(result.also),
-                parts=[PartOut(**fields_of(part, PartOut)) for part in result.parts],
-                highlights=[HighlightOut(**fields_of(match, HighlightOut)) for match in result.highlights],
-            )
-            for result in answer.results
-        ],
-        entry=entry,
-        entry_error=entry_error,
-        took_ms=round(took_ms, 1),
-        related=list(answer.related),
-        **{name: getattr(answer, name) for name in ("offset", "more", "index", "did_you_mean", "pubmed")},
-    )
+    expansion = [
+        ExpandedTermOut(
+            term=term.term,
+            weight=term.weight,
+            reason=term.reason,
+            path=steps_out(term.path),
+            cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
+            said=answer.said[term.term],
+        )
+        for term in answer.expansion
+    ]
+    added: dict[str, Any] = {
+        "expansion": expansion,
+        "entry": entry,
+        "entry_error": entry_error,
+        "took_ms": round(took_ms, 1),
+    }
+    return SearchOut(**fields_of(answer, SearchOut, without=tuple(added)), **added)
 
 
 def article_out(article: Article) -> ArticleOut:

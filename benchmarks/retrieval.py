@@ -29,7 +29,7 @@ from benchmarks.soak import COMMAND, Home, Measured, write
 from kg_builder.projection import Projection, TermId, published_projection
 from search.answer import understand
 from search.bench import Bench, open_bench
-from search.evaluate import DEPTH, Hits, Run, compare, evaluate_bench, interpret, means, measure, search_bench
+from search.evaluate import DEPTH, Hits, Run, compare, evaluate_retrieval, interpret, means, measure, search_bench
 from search.expand import OWN_NAMES, Chosen, ExpandedTerm, Expansion, add_spellings, expand, names_of
 from search.gate import Gate, admit, load_gate
 from search.linker import Linked, link
@@ -361,7 +361,7 @@ def measure_retrieval(data: Path, *, only: Sequence[str] = (), keep: str = COMMA
 
 
 def _searched(bench: Bench, projection: Projection) -> Measured:
-    found = evaluate_bench(bench, projection=projection, gate=load_gate(), progress=silent)
+    found = evaluate_retrieval(bench, projection=projection, gate=load_gate(), progress=silent)
     assert found.change is not None
     assert found.expanded is not None
     change = found.change

@@ -158,10 +158,6 @@ class TextIndex:
         found = {fold(other) for other in read if abs(len(other) - len(word)) <= edits}
         return frozenset(other for other in found if OSA.distance(word, other, score_cutoff=edits) <= edits)
 
-    def score(self, clause: Clause, *, ids: Sequence[str]) -> dict[str, float]:
-        """Give the score of one clause for each of the articles in which it matches."""
-        return self.scores([clause], ids=ids)[0]
-
     def scores(self, clauses: Sequence[Clause], *, ids: Sequence[str]) -> list[dict[str, float]]:
         """Give, for each clause, its score in each of the articles in which it matches."""
         # One query a name: tantivy's term set walks the whole dictionary and takes ten times as long.
