@@ -13,7 +13,7 @@ from search.article import WIKI, Article
 from search.expand import ExpandedTerm
 from search.index import TextIndex
 from search.query import Filters
-from search.retrieve import Hit, WeightedQuery, find_about, retrieve
+from search.retrieve import WeightedQuery, find_about, retrieve
 from strokemap.text import is_abbreviation
 
 _MOST_NAMES = 6
@@ -45,7 +45,11 @@ def find_candidates(
         names = [name for term in query.terms for name in term.names]
         found.update(find_about(names, index=index, limit=max(1, len(index))))
         hits = retrieve(query, index=index, filters=Filters(), limit=int(limits.found))
-        own = {hit.id: _own_score(hit, own=query.terms[0].term) for hit in hits if _readable(hit.article)}
+        own = {
+            hit.id: sum(part.score for part in hit.parts if part.term == need.names[0])
+            for hit in hits
+            if _readable(hit.article)
+        }
         best = max(own.values(), default=0.0) or 1.0
         for id, score in own.items():
             shares.setdefault(id, {})[need.names] = score / best
@@ -76,7 +80,3 @@ def _readable(article: Article) -> bool:
     # Hard sections of Wikipedia are no patient's reading. There are so many that, left to the rule for clinicians'
     # articles, they would bury whatever else a rule withholds.
     return not article.id.startswith(WIKI) or article.audience != "clinician"
-
-
-def _own_score(hit: Hit, *, own: str) -> float:
-    return sum(part.score for part in hit.parts if part.term == own)

@@ -1,4 +1,4 @@
-"""Names in a text → terms of the map: runs of words are looked up in the projection. As spaCy entities: entities.py.
+"""Names in a text → terms of the map: runs of words are looked up in the projection. As spaCy entities: describe.py.
 
 The longest run that is a name wins, from left to right. Case, plural endings, British spelling, and whether it is
 written together or apart do not matter; a misspelt word stands for the one meant. An abbreviation keeps its case unless

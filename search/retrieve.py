@@ -118,7 +118,7 @@ def retrieve(
         Hit(
             id=id,
             score=scores[id],
-            parts=tuple(sorted(parts[id], key=_weightiest)),
+            parts=tuple(sorted(parts[id], key=lambda part: (-part.score, part.word, part.term, part.field))),
             article=articles[id],
             also=tuple(folded[id]),
         )
@@ -236,7 +236,3 @@ def _fold(ids: Sequence[str], *, index: TextIndex) -> dict[str, list[str]]:
         else:
             folded[first].append(id)
     return folded
-
-
-def _weightiest(part: Part) -> tuple[float, str, str, str]:
-    return (-part.score, part.word, part.term, part.field)

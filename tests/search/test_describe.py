@@ -4,8 +4,7 @@ import pytest
 
 from kg_builder.projection import Projection
 from search.article import Article
-from search.describe import MOST_TERMS, describe
-from search.entities import mark_terms
+from search.describe import MOST_TERMS, describe, mark_terms
 from search.linker import link
 from search.query import Query, read_words
 
