@@ -177,23 +177,24 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
     own = {id: weigh(words, linked=unlinked[id], expansion=Expansion()) for id, words in plain.items()}
     baseline: Run = {id: search_bench(weighted, bench=bench) for id, weighted in own.items()}
 
-    def row(run: Run, *, acted: int | None = None) -> Measured:
-        change = compare(bench.judgements, baseline, run)
+    def row(run: Run, **more: object) -> Measured:
+        judged = {id: bench.judgements[id] for id in run}
+        change = compare(judged, {id: baseline[id] for id in run}, run)
         return {
-            **means(measure(bench.judgements, run)),
-            **({} if acted is None else {"acted": acted}),
-            "helped": change.helped, "hurt": change.hurt, "p": change.p,
-            "reranked": sum(list(run[id]) != list(baseline[id]) for id in baseline),
+            **means(measure(judged, run)), **more, "helped": change.helped, "hurt": change.hurt, "p": change.p,
+            "reranked": sum(list(hits) != list(baseline[id]) for id, hits in run.items()),
         }  # fmt: skip
 
-    def searched(expansions: Mapping[str, Expansion]) -> Measured:
-        run = {
+    def searched(expansions: Mapping[str, Expansion]) -> Run:
+        return {
             id: search_bench(weigh(asked[id].words, linked=asked[id].linked, expansion=found), bench=bench)
             if found.terms
             else baseline[id]
             for id, found in expansions.items()
         }
-        return row(run, acted=sum(bool(found.terms) for found in expansions.values()))
+
+    def expanded(expansions: Mapping[str, Expansion]) -> Measured:
+        return row(searched(expansions), acted=sum(bool(found.terms) for found in expansions.values()))
 
     rows: dict[str, object] = {
         "bm25s": row(bm25s_run(files[0], bench)),
@@ -203,11 +204,11 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         "RM3": row({id: _rm3(weighted.words, bench) for id, weighted in own.items()}),
     }
     found = {name: {id: way(query) for id, query in asked.items()} for name, way in WAYS.items()}
-    rows |= {name: searched(expansions) for name, expansions in found.items()}
-    rows["all, queries that name a term"] = _of_those(
-        [id for id in asked if asked[id].linked.terms], bench=bench, baseline=baseline, found=found["all (search)"],
-        asked=asked,
-    )  # fmt: skip
+    rows |= {name: expanded(expansions) for name, expansions in found.items()}
+    if naming := {id: found["all (search)"][id] for id, query in asked.items() if query.linked.terms}:
+        plain_ones = means(measure({id: bench.judgements[id] for id in naming}, {id: baseline[id] for id in naming}))
+        name = "all, queries that name a term"
+        rows[name] = row(searched(naming), queries=len(naming), **{"words alone": plain_ones})
     rows["words alone, easy ones first"] = row(
         {id: search_bench(replace(weighted, easy=True), bench=bench) for id, weighted in own.items()}
     )
@@ -219,7 +220,7 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         ("control: random terms", lambda _: chance.choice(pool)),
         ("control: shuffled map", lambda term: shuffled.get(term, chance.choice(pool))),
     ):
-        rows[name] = searched(
+        rows[name] = expanded(
             {id: _replaced(expansion, other, projection) for id, expansion in found["all (search)"].items()}
         )
     return {"queries": len(asked), "linked": sum(bool(query.linked.terms) for query in asked.values()), "rows": rows}
@@ -276,25 +277,6 @@ def _rm3(words: Sequence[str], bench: Bench) -> Hits:
     first = bench.index.best(expand_by_feedback(own, index=bench.index, first=()), limit=DEPTH)
     again = bench.index.best(expand_by_feedback(own, index=bench.index, first=first), limit=DEPTH)
     return {id.removeprefix("lib:"): float(DEPTH - place) for place, (id, _) in enumerate(again)}
-
-
-def _of_those(
-    ids: Sequence[str], *, bench: Bench, baseline: Run, found: Mapping[str, Expansion], asked: Mapping[str, Asked]
-) -> Measured:
-    """The full way on some of the queries alone, with the words alone beside it."""
-    if not ids:
-        return {"queries": 0}
-    judged = {id: bench.judgements[id] for id in ids}
-    plain = {id: baseline[id] for id in ids}
-    run = {
-        id: search_bench(weigh(asked[id].words, linked=asked[id].linked, expansion=found[id]), bench=bench)
-        for id in ids
-    }
-    change = compare(judged, plain, run)
-    before, after = means(measure(judged, plain)), means(measure(judged, run))
-    return {
-        "queries": len(ids), **after, "words alone": before, "helped": change.helped, "hurt": change.hurt, "p": change.p
-    }  # fmt: skip
 
 
 def _pool(corpus: Path, projection: Projection) -> list[str]:
