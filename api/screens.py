@@ -17,7 +17,7 @@ from api.access import ALLOWED, Caller, check_action
 from api.http.depends import ServiceDep, get_doors
 from api.indexing import correct_article, described_articles
 from api.schemas import parse_day
-from api.search_schemas import article_out
+from api.search_schemas import ArticleOut
 from api.tokens import read_token
 from search import Query
 from search.article import KINDS, STAGES, is_overdue
@@ -217,7 +217,7 @@ def chosen_recommendations(
 def article_page(article_id: str, request: Request, service: ServiceDep, visitor: Visitor) -> Response:
     """Show one article."""
     check_action(visitor, "read article")
-    article = article_out(service.reader.current().index.article(article_id))
+    article = ArticleOut.model_validate(service.reader.current().index.article(article_id))
     return page(request, "article.html", visitor, {"article": article, "fields": CORRECTABLE})
 
 

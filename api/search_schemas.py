@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from api.schemas import EntryError, ShortText, StepOut, Strict, fields_of, steps_out
+from api.schemas import EntryError, Out, ShortText, StepOut, Strict
 from kg_builder.stores.neo4j_rows import path_cypher
-from search import Answer, Article, Query
+from search import Answer, Query
 from search.explain import Result
 from search.linker import LinkedTerm
 from search.query import Filters
@@ -57,18 +57,18 @@ class CorrectionIn(Strict):
     value: Annotated[str, StringConstraints(max_length=2000)]
 
 
-class ExpandedTermOut(BaseModel):
+class ExpandedTermOut(Out):
     """A term added to the query."""
 
     term: str
     weight: float
     reason: str
     path: list[StepOut]
-    cypher: str = Field(description="shows the path in Neo4j Browser; empty without a path")
-    said: str = Field(description="what to call it: for patients its plainest name")
+    cypher: str = Field(default="", description="shows the path in Neo4j Browser; empty without a path")
+    said: str = Field(default="", description="what to call it: for patients its plainest name")
 
 
-class SearchOut(BaseModel):
+class SearchOut(Out):
     """The answer to a query."""
 
     query: str
@@ -79,9 +79,9 @@ class SearchOut(BaseModel):
     expansion: list[ExpandedTermOut]
     why_no_expansion: str
     results: tuple[Result, ...]
-    entry: int | None
-    entry_error: EntryError | None
-    took_ms: float
+    entry: int | None = None
+    entry_error: EntryError | None = None
+    took_ms: float = 0.0
     offset: int
     more: bool
     index: str
@@ -90,7 +90,7 @@ class SearchOut(BaseModel):
     pubmed: str
 
 
-class ArticleOut(BaseModel):
+class ArticleOut(Out):
     """An article to read."""
 
     id: str
@@ -113,26 +113,8 @@ class ArticleOut(BaseModel):
 
 def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | None, took_ms: float) -> SearchOut:
     """Join an answer with its entry."""
-    expansion = [
-        ExpandedTermOut(
-            term=term.term,
-            weight=term.weight,
-            reason=term.reason,
-            path=steps_out(term.path),
-            cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
-            said=answer.said[term.term],
-        )
-        for term in answer.expansion
-    ]
-    added: dict[str, Any] = {
-        "expansion": expansion,
-        "entry": entry,
-        "entry_error": entry_error,
-        "took_ms": round(took_ms, 1),
-    }
-    return SearchOut(**fields_of(answer, SearchOut, without=tuple(added)), **added)
-
-
-def article_out(article: Article) -> ArticleOut:
-    """Give an article."""
-    return ArticleOut.model_validate(article, from_attributes=True)
+    shown = SearchOut.model_validate(answer)
+    for term in shown.expansion:
+        term.cypher = path_cypher(answer.build, [(step.source, step.target) for step in term.path])
+        term.said = answer.said[term.term]
+    return shown.model_copy(update={"entry": entry, "entry_error": entry_error, "took_ms": round(took_ms, 1)})
