@@ -63,8 +63,9 @@ def build_index(
     # Reading articles needs spaCy, whose import takes longer than a search.
     from search.describe import describe
 
-    digest = hashlib.sha256("\n".join([FORMAT, projection.digest, library.digest]).encode()).hexdigest()
     digests = library.digests()
+    made_of = [FORMAT, projection.digest, json.dumps(digests)]
+    digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
 
     def described(articles: Iterable[Article]) -> Iterator[Marked]:
         # An article written by an older version, without some fields of today's, keeps the digest that the library has.
