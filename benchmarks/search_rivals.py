@@ -10,11 +10,8 @@ import random
 import shutil
 import sqlite3
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import bm25s
 import igraph
@@ -22,13 +19,13 @@ import numpy as np
 from neo4j import Driver, GraphDatabase
 from scipy import sparse
 
+from benchmarks.search_steps import FIRST, Times, add_up
 from benchmarks.soak import Measured
 from kg_builder.pagerank import DAMPING
 from kg_builder.projection import Projection, TermId
 from search.library import Library
 from tests.servers.neo4j import PASSWORD, VERSION, Neo4jProcess
 
-FIRST = 20
 ITERATIONS = 50
 ASKED = 50
 _BATCH = 10_000
@@ -42,46 +39,10 @@ UNWIND $rows AS r MATCH (a:Term {id: r[0]}) MATCH (b:Term {id: r[1]}) CREATE (a)
 """
 
 
-class Times:
-    """Milliseconds of each named step, by the clock and by the thread's own work."""
-
-    def __init__(self) -> None:
-        self.taken: dict[str, list[tuple[float, float]]] = {}
-
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        clock, own = time.perf_counter(), time.thread_time()
-        result = call()
-        took = (time.perf_counter() - clock) * 1000, (time.thread_time() - own) * 1000
-        self.taken.setdefault(name, []).append(took)
-        return result
-
-    def report(self) -> dict[str, dict[str, float]]:
-        found = {}
-        for name, taken in self.taken.items():
-            clock, own = zip(*taken, strict=True)
-            found[name] = spread(clock) | {f"own_{part}": value for part, value in spread(own).items()}
-        return found
-
-
-def spread(taken: Sequence[float]) -> dict[str, float]:
-    """Give the middle, and what 19 of 20 stay below."""
-    ordered = sorted(taken)
-    return {"p50": round(ordered[len(ordered) // 2], 3), "p95": round(ordered[len(ordered) * 95 // 100], 3)}
-
-
 def some_starts(terms: int) -> list[list[TermId]]:
     """Give one or two terms each time, by chance."""
     chance = random.Random(7)
     return [[TermId(chance.randrange(terms)) for _ in range(chance.randint(1, 2))] for _ in range(ASKED)]
-
-
-def add_up(projection: Projection, starts: Iterable[TermId]) -> list[int]:
-    """Give the first terms by the sum of the stored vectors of ``starts``."""
-    total: dict[int, float] = {}
-    for start in starts:
-        for term, weight in zip(*(column.tolist() for column in projection.vector(start)), strict=True):
-            total[term] = total.get(term, 0.0) + weight
-    return sorted(total, key=lambda term: (-total[term], term))[:FIRST]
 
 
 def graphs(projection: Projection, starts: list[list[TermId]]) -> Measured:

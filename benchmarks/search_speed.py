@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -34,24 +33,16 @@ from api.indexing import make_index
 from api.service import utc_now
 from api.tokens import make_token
 from benchmarks.made_up import made_up_articles, made_up_map, made_up_queries
-from benchmarks.search_rivals import Times, add_up, cypher, graphs, some_starts, spread, texts
+from benchmarks.search_rivals import cypher, graphs, some_starts, texts
+from benchmarks.search_steps import QUERIES, spread
 from benchmarks.soak import ROOT, Measured, write
 from kg_builder.projection import make_projection, published_projection
-from search.answer import search, understand
-from search.expand import Chosen, expand
-from search.explain import explain
-from search.gate import load_gate
-from search.index_files import published_index
 from search.library import Library
-from search.linker import link
-from search.query import Filters, Query, read_words
-from search.retrieve import retrieve, weigh
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 from strokemap.progress import silent
 
 COMMAND = "python -m benchmarks.search_speed --neo4j --evidence"
-QUERIES = 300
 CLIENTS, CHANGES = 4, 10
 
 
@@ -67,36 +58,6 @@ class Size:
 SIZES = (Size(terms=5_000, links=300_000, articles=5_000), Size(terms=100_000, links=1_500_000, articles=100_000))
 OTHER_MAP = Size(terms=1_000, links=10_000, articles=0)
 """What the published map is swapped with."""
-
-
-def steps(home: Home) -> Measured:
-    """Time the steps one by one, then all together; the first tenth of the queries warms up."""
-    projection, index = published_projection(home), published_index(home)
-    times, gate, nobody = Times(), load_gate(), Chosen()
-    for number, text in enumerate(made_up_queries(QUERIES, names=list(projection.titles))):
-        if number == QUERIES // 10:
-            times.taken.clear()
-        query = Query(text=text)
-        words = read_words(query)
-        linked = times("link", lambda words=words: link(words, projection=projection))
-        ids = [term for name in linked.terms if (term := projection.term(name.term)) is not None]
-        times("expand: adding up vectors", lambda ids=ids: add_up(projection, ids))
-        times(
-            "expand: with names and paths",
-            lambda linked=linked: expand(linked, chosen=nobody, audience="clinician", projection=projection),
-        )
-        _, expansion = times(
-            "understand: linking, expansion, gate, subjects, spelling",
-            lambda words=words: understand(
-                words, chosen=nobody, audience="clinician", projection=projection, index=index, pages=index, gate=gate
-            ),
-        )
-        weighted = weigh(words, linked=linked, expansion=expansion)
-        hits = times("retrieve", lambda weighted=weighted: retrieve(weighted, index=index, filters=Filters(), limit=11))
-        times("snippets", lambda hits=hits, weighted=weighted: explain(hits[:10], weighted=weighted, said={}))
-        times("together", lambda query=query: search(query, projection=projection, index=index, gate=gate))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return {"ms": times.report(), "rss_mb_peak": peak}
 
 
 def prepare(home: Home, size: Size) -> Measured:
@@ -185,6 +146,7 @@ def under_load(home: Home, keys: Keys) -> Measured:
             assert found("stroke")["build"] == digest
 
         edit(-1)
+        alone = _seconds(edit)
         with load.running():
             edits, swaps = _seconds(edit), _seconds(swap)
     return {
@@ -192,6 +154,7 @@ def under_load(home: Home, keys: Keys) -> Measured:
         "searches": len(load.milliseconds),
         "errors": len(load.errors),
         "ms": spread(load.milliseconds),
+        "edit_until_found_seconds_without_load": alone,
         "edit_until_found_seconds": edits,
         "swap_until_answered_seconds": swaps,
     }
@@ -231,7 +194,7 @@ def measure(work: Path, size: Size, *, neo4j: bool) -> Measured:
     home = open_home(work / "home", demonstration=True)
     report: Measured = {"terms": size.terms, "links": size.links, "articles": size.articles, "queries": QUERIES}
     report["made"] = prepare(home, size)
-    words = [sys.executable, "-m", "benchmarks.search_speed", "--only-search", str(home.root)]
+    words = [sys.executable, "-m", "benchmarks.search_steps", str(home.root)]
     report["strokemap"] = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, cwd=ROOT).stdout)
     report["under load"] = under_load(home, Keys(folder=work / "keys", origin=home.origin))
     projection = published_projection(home)
@@ -251,11 +214,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--neo4j", action="store_true")
     parser.add_argument("--evidence", action="store_true")
-    parser.add_argument("--only-search", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.only_search:
-        print(json.dumps(steps(open_home(given.only_search))))
-        return
     sizes = (Size(terms=given.terms, links=given.links, articles=given.articles),) if given.terms else SIZES
     measured = []
     with tempfile.TemporaryDirectory() as folder:
