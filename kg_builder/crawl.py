@@ -53,6 +53,8 @@ class Crawled:
     """How many linked titles were left unread because ``max_pages`` was reached: above 0, the map is cut."""
     passed_over: int = 0
     """How many titles at the topic's path length the judge found not worth reading."""
+    whole: bool = True
+    """Whether all pages could be had; else, resuming asks for those that failed."""
 
 
 def crawl(
@@ -101,6 +103,7 @@ def crawl(
         failed=tuple(f"{title}: {reason}" for title, reason in sorted((reader.lacking | reader.failed).items())),
         unread=len(reader.unread),
         passed_over=len(passed_over),
+        whole=not reader.failed,
     )
 
 
