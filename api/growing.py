@@ -62,7 +62,7 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
                     progress=progress,
                     now=now,
                 )
-                found, texts = assemble(topic, crawled=crawled, source=source.name, site=source.site, now=now)
+                found, texts = assemble(topic, crawled=crawled)
                 build = apply_decisions(found, decisions)
                 store.write(build, texts=curated_texts(texts, decisions), progress=progress)
             if crawled.whole:
