@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from kg_builder.model import Page, Site
-from kg_builder.sources.answers import AnswerMisshapen, Answers
+from kg_builder.sources.answers import MISSHAPEN, Answers
 from kg_builder.sources.base import Fetched
 from kg_builder.sources.pace import Pace, manners_towards
 from kg_builder.sources.wire import TRIES, Wire
@@ -242,7 +242,7 @@ def _part(answers: Answers, *, wire: Wire, question: Mapping[str, str], tries: i
     """Ask for one part of an answer, and give what asks for the next one: nothing where it was the last."""
     try:
         return answers.add(wire.ask(most_tries=tries, **question))
-    except AnswerMisshapen:
+    except MISSHAPEN:
         raise _malformed("The wiki's answer has not the shape that MediaWiki gives.", wire=wire) from None
 
 
