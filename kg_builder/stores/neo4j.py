@@ -11,6 +11,7 @@ transaction, except reading and writing a whole build, which go in pages: a buil
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, LiteralString
@@ -82,17 +83,8 @@ class Neo4jMapStore:
 
     def builds(self) -> tuple[BuildSummary, ...]:
         """List the builds, newest first."""
-        return tuple(
-            BuildSummary(
-                digest=Digest(digest),
-                topic=topic,
-                terms=terms,
-                links=links,
-                made=unpack(Made, made),
-                published=published,
-            )
-            for digest, topic, terms, links, made, published in self._server.ask(_BUILDS)
-        )
+        rows = ((*row[:4], json.loads(row[4]), row[5]) for row in self._server.ask(_BUILDS))
+        return tuple(rebuild(BuildSummary, row) for row in rows)
 
     def publish(self, digest: Digest) -> None:
         """Make this build its topic's published one; the published one again changes nothing."""

@@ -124,7 +124,7 @@ def _size(value: Any) -> int:
         return len(value)
     if isinstance(value, dict):
         return sum(map(_size, value.values()))
-    return sum(map(_size, value)) if isinstance(value, list) else 8
+    return sum(map(_size, value)) if isinstance(value, list | tuple) else 8
 
 
 def _remove(server: Neo4jServer, digest: Digest, *, owner: str) -> None:
