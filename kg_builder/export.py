@@ -18,8 +18,7 @@ from pathlib import Path
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
-from kg_builder.evidence import best_evidence, link_weight
-from kg_builder.model import Build, Decision, Term
+from kg_builder.model import Build, Decision, Term, best_evidence
 from kg_builder.replacing import replacing
 from strokemap.errors import ExportUnwritable, UsageError
 
@@ -116,7 +115,7 @@ def _link_rows(build: Build) -> Iterator[tuple[str, str, dict[str, object]]]:
     for link in build.links:
         best = best_evidence(link.evidence)
         shown = {"sentence": best.sentence, "section": best.section, "page": best.source}
-        yield link.a, link.b, {"weight": link_weight(link), "mentions": len(link.evidence), **shown}
+        yield link.a, link.b, {"weight": link.weight, "mentions": len(link.evidence), **shown}
 
 
 def _write_graphml(build: Build, path: Path) -> None:

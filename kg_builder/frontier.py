@@ -47,11 +47,6 @@ class Frontier:
         return cls(folder / "frontier.sqlite")
 
     @property
-    def started(self) -> bool:
-        """Whether there is anything to resume."""
-        return bool(self._rows("SELECT 1 FROM resolved LIMIT 1"))
-
-    @property
     def finished(self) -> bool:
         """Whether the crawl came to its end: there is nothing to resume, but something to refresh."""
         return bool(self._rows("SELECT 1 FROM made_for WHERE aspect = 'finished'"))
@@ -61,11 +56,6 @@ class Frontier:
         """The moment before which nothing was read of what is kept; None where nothing is."""
         rows = self._rows("SELECT value FROM made_for WHERE aspect = 'read_since'")
         return datetime.fromisoformat(rows[0][0]) if rows else None
-
-    @property
-    def pages_read(self) -> int:
-        """How many pages are kept."""
-        return int(self._rows("SELECT count(*) FROM pages")[0][0])
 
     def clear(self) -> None:
         """Forget everything, whatever state the file is in."""

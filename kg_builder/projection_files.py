@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kg_builder.columns import WeightedRows, hash_key, write_array, write_lists, write_rows, write_strings
-from kg_builder.evidence import best_evidence, link_weight
 from kg_builder.manifest import unharmed, write_manifest
-from kg_builder.model import Build, Evidence, PageText, Term
+from kg_builder.model import Build, Evidence, PageText, Term, best_evidence
 from kg_builder.pagerank import specificities, vectors
 from kg_builder.replacing import replacing
 from strokemap.errors import HomeUnwritable
@@ -95,7 +94,7 @@ def _write_links(build: Build, folder: Path, progress: Progress) -> None:
             chosen.append(best_evidence(item for item in link.evidence if item.source == source))
         for entry, (one, other) in enumerate(((link.a, link.b), (link.b, link.a)), start=2 * number):
             pairs[:, entry] = rank[one], rank[other]
-            weights[entry] = link_weight(link)
+            weights[entry] = link.weight
             # Seen from a term, its own page's sentence is shown where there is one.
             evidence[entry] = shown[one] if one in shown else shown[other]
     order = np.lexsort((pairs[1], pairs[0]))
