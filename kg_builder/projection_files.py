@@ -13,7 +13,7 @@ from kg_builder.manifest import unharmed, write_manifest
 from kg_builder.model import Build, Evidence, PageText, Term, best_evidence
 from kg_builder.pagerank import specificities, vectors
 from kg_builder.replacing import replacing
-from strokemap.errors import HomeUnwritable
+from strokemap.home import writing
 from strokemap.progress import Progress
 from strokemap.text import name_key
 
@@ -24,17 +24,12 @@ def write_projection(build: Build, *, texts: Iterable[PageText], folder: Path, p
     if unharmed(folder, digest=build.digest):
         return
     beside = folder.with_name(".making")
-    try:
+    hint = "Make room on the disk, or mend the folder's permissions, then publish again."
+    with writing("The projection", where=folder, hint=hint):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with replacing(folder, beside=beside):
             beside.mkdir()
             _write_files(build, texts=texts, folder=beside, progress=progress)
-    except OSError as error:
-        raise HomeUnwritable(
-            f"The projection can't be written: {error.strerror or 'unknown reason'}.",
-            hint="Make room or mend the folder's permissions, then publish again.",
-            where=str(folder),
-        ) from error
 
 
 def _write_files(build: Build, *, texts: Iterable[PageText], folder: Path, progress: Progress) -> None:

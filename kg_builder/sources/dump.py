@@ -24,8 +24,8 @@ from kg_builder.model import Page, Site
 from kg_builder.sources.base import Fetched
 from kg_builder.titles import is_elsewhere, normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
-from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed
-from strokemap.home import locked_file
+from strokemap.errors import InputMissing, SourceMalformed
+from strokemap.home import locked_file, writing
 from strokemap.progress import Progress
 
 INDEX_FORMAT = 2
@@ -66,19 +66,13 @@ class XmlExport:
         edition = _digest_file(path)
         target = work / "sources" / f"{edition}.{INDEX_FORMAT}.sqlite"
         passes = 0
-        try:
+        with writing("The index of the export", where=target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
                 with locked_file(target.parent / ".lock"):
                     if not target.exists():
                         passes = 1
                         _build_index(path, target=target, progress=progress)
-        except (OSError, sqlite3.Error) as error:
-            raise HomeUnwritable(
-                f"The index of the export can't be kept: {error}.",
-                hint="Make room on the disk, or mend the folder's permissions.",
-                where=str(target.parent),
-            ) from None
         index = sqlite3.connect(f"{target.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         return cls(name=str(path.absolute()), edition=edition, requests=passes, _index=index)
 
