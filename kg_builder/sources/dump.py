@@ -95,7 +95,6 @@ class XmlExport:
         return frozenset()
 
     def close(self) -> None:
-        """Close the index."""
         self._index.close()
 
     @contextmanager

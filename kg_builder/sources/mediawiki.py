@@ -111,7 +111,6 @@ class MediaWiki:
 
     @property
     def requests(self) -> int:
-        """How many requests were sent so far, new tries among them."""
         return self._wire.requests
 
     def fetch(self, titles: Sequence[str]) -> Fetched:
@@ -161,7 +160,6 @@ class MediaWiki:
         return None
 
     def close(self) -> None:
-        """Close the connections."""
         self._wire.close()
 
     @classmethod
