@@ -43,11 +43,6 @@ class BuildDiff:
     causes: tuple[Cause, ...]
     """At least one for each term and link above, in their order."""
 
-    @property
-    def same(self) -> bool:
-        """Whether both builds say the same."""
-        return not any(getattr(self, name) for name in self.__dataclass_fields__)
-
 
 def diff_builds(a: Build, b: Build, decisions: Sequence[Decision] = ()) -> BuildDiff:
     """Compare two builds: what ``b`` adds to, takes from and changes in ``a``.
