@@ -31,28 +31,13 @@ def term_of(row: Mapping[str, Any]) -> Term:
 
 def link_row(a: str, b: str, link: Link) -> list[object]:
     """Give the server's names of the two nodes, and the evidence as four lists side by side."""
-    return [
-        a,
-        b,
-        {
-            "sources": [one.source for one in link.evidence],
-            "targets": [one.target for one in link.evidence],
-            "sections": [one.section for one in link.evidence],
-            "sentences": [one.sentence for one in link.evidence],
-        },
-    ]
+    kept = ("source", "target", "section", "sentence")
+    return [a, b, {f"{name}s": [getattr(one, name) for one in link.evidence] for name in kept}]
 
 
 def link_of(a: str, b: str, evidence: Sequence[Sequence[str]]) -> Link:
     """Give a link back from its titles and its four lists."""
-    return Link(
-        a=a,
-        b=b,
-        evidence=tuple(
-            Evidence(source=source, target=target, section=section, sentence=sentence)
-            for source, target, section, sentence in zip(*evidence, strict=True)
-        ),
-    )
+    return Link(a=a, b=b, evidence=tuple(rebuild(Evidence, row) for row in zip(*evidence, strict=True)))
 
 
 def text_row(number: int, text: PageText) -> list[object]:
