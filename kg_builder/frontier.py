@@ -93,7 +93,9 @@ class Frontier:
     def forget(self, titles: Collection[str], *, now: datetime) -> None:
         """Forget the pages of these titles, whichever of their names is among them, and all judgements."""
         names = set(titles)
-        gone = {page.title for page in self._all_pages() if not names.isdisjoint(page.names)}
+        with self._usable():
+            pages = (_unpacked(body) for (body,) in self._db.execute("SELECT body FROM pages"))
+            gone = {page.title for page in pages if not names.isdisjoint(page.names)}
         asked = [(title,) for title, page in self.resolved().items() if {normalise_title(title), page} & (names | gone)]
         with self._transaction():
             self._db.executemany("DELETE FROM pages WHERE title = ?", [(title,) for title in gone])
@@ -125,10 +127,6 @@ class Frontier:
         bodies = (body for title in titles for (body,) in self._rows("SELECT body FROM pages WHERE title = ?", title))
         with self._usable():
             return {page.title: page for page in map(_unpacked, bodies)}
-
-    def _all_pages(self) -> Iterator[Page]:
-        with self._usable():
-            yield from (_unpacked(body) for (body,) in self._db.execute("SELECT body FROM pages"))
 
     def keep_level(self, path_length: int, judgements: Sequence[Judgement]) -> None:
         """Keep all judgements of one path length, whole or not at all."""

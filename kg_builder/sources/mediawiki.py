@@ -22,7 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 from kg_builder.model import Page, Site
 from kg_builder.sources.answers import MISSHAPEN, Answers
 from kg_builder.sources.base import Fetched
-from kg_builder.sources.pace import Pace, manners_towards
+from kg_builder.sources.pace import Pace
 from kg_builder.sources.wire import TRIES, Wire
 from kg_builder.titles import normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
@@ -91,7 +91,7 @@ class MediaWiki:
                 hint="Set contact in strokemap.toml, or STROKEMAP_CONTACT. The wiki sees it with each request.",
                 where="contact",
             )
-        pace = Pace(manners=manners_towards(urlsplit(places[0]).hostname or ""), clock=clock, sleep=sleep)
+        pace = Pace.towards(urlsplit(places[0]).hostname or "", clock=clock, sleep=sleep)
         for place in places[:-1]:
             try:
                 return cls._greet(place, contact=contact, pace=pace)
