@@ -13,7 +13,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import BinaryIO, cast
 from xml.parsers import expat
 
 from kg_builder.model import Page, Site
+from kg_builder.replacing import replacing
 from kg_builder.sources.base import Fetched
 from kg_builder.titles import is_elsewhere, normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
@@ -139,31 +140,24 @@ def _digest_file(path: Path) -> str:
 
 
 def _build_index(path: Path, *, target: Path, progress: Progress) -> None:
-    """Make the index under another name and rename it: what is there under its own name is whole."""
+    """Make the index under another name and rename it: what is there under its own name is whole. The lock is ours."""
     partial = target.with_suffix(".partial")
-    # Whoever left this behind was killed: the lock is ours.
-    partial.unlink(missing_ok=True)
-    index = sqlite3.connect(partial, isolation_level=None)
-    try:
-        index.execute("PRAGMA journal_mode = OFF")
-        index.execute("PRAGMA synchronous = OFF")
-        index.executescript(_SCHEMA)
-        index.execute("BEGIN")
-        count = 0
-        reader = _Reader(path)
-        for rows in _batches(reader):
-            index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
-            count += len(rows)
-            progress("reading the export", count, None)
-        index.execute("INSERT INTO site VALUES (?, ?)", (reader.site.name, reader.site.address))
-        index.execute("COMMIT")
-        index.close()
+    with replacing(target, beside=partial):
+        with closing(sqlite3.connect(partial, isolation_level=None)) as index:
+            index.execute("PRAGMA journal_mode = OFF")
+            index.execute("PRAGMA synchronous = OFF")
+            index.executescript(_SCHEMA)
+            index.execute("BEGIN")
+            count = 0
+            reader = _Reader(path)
+            for rows in _batches(reader):
+                index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+                count += len(rows)
+                progress("reading the export", count, None)
+            index.execute("INSERT INTO site VALUES (?, ?)", (reader.site.name, reader.site.address))
+            index.execute("COMMIT")
         with partial.open("rb") as handle:
             os.fsync(handle.fileno())
-        partial.replace(target)
-    finally:
-        index.close()
-        partial.unlink(missing_ok=True)
 
 
 _Row = tuple[str, str | None, bytes | None]
