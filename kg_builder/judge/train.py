@@ -37,10 +37,8 @@ LABELS = ("starting", "near", "far")
 THRESHOLD = 0.35
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
-BELIEVED_BY_HALF = frozenset(
-    ("opening_alike", "names_starting", "links_to_starting", "proper_name", "years_in_opening")
-)
-"""Short written pages keep to their subject, or to lives and dates, more strictly than real ones do."""
+BELIEVED_BY_HALF = ("opening_alike", "names_starting", "links_to_starting")
+"""Short written pages keep to their subject more strictly than real ones do."""
 PATH_LENGTH = 2
 PLACES = 6
 BINS, FOLDS = 5, 5
