@@ -3,7 +3,7 @@
     STROKEMAP_TEST_DATA=… python -m benchmarks.judge
 
 Writes docs/evidence/judge.json. The setting half of the labels, titles whose SHA-256 begins with an even byte, and the
-topics of judge_topics.toml but for diabetes chose threshold and features; the other half and diabetes only measure.
+topics of judge_topics.toml chose threshold and features (diabetes only which features); the other half only measures.
 """
 
 from __future__ import annotations

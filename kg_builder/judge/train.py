@@ -5,7 +5,7 @@ from it, all written for Strokemap from general knowledge. They are judged as a 
 path length along the near pages. Only coefficients come from them, and all coefficients come only from them. Which
 features there are, the threshold, the regularisation and how far features of written pages are believed was chosen on
 real pages: half of a table of labelled titles (SHA-256 begins with an even byte; the other half measures), and the
-neighbourhoods of seven other topics, labelled by us. What curators decided is learnt from beside the examples.
+neighbourhoods of eight other topics, labelled by us. What curators decided is learnt from beside the examples.
 """
 
 from __future__ import annotations
