@@ -22,8 +22,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import acquisition
-
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
 KILLS = 100
@@ -129,6 +127,8 @@ def measure_histories(home: Home, data: Path) -> None:
 
 def measure_acquisition(folder: Path, data: Path) -> None:
     """Shake acquisition: 200 kills, full disks; and how fast it is beside a bare copy of the files."""
+    from benchmarks import acquisition  # other benchmarks stand upon this file, and need little of it
+
     (folder / "fast").mkdir()
     extract = acquisition.make_extracts(folder / "disk-extracts", seed=0)[0]
     measured: Measured = {
