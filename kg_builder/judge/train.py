@@ -91,7 +91,7 @@ def train_judge(*, decided: Sequence[Decided] = (), without: Collection[str] = (
     Each topic of the examples, and each fifth of the decisions, is held out in turn. Deterministic: the same examples
     and decisions give the same model. Features ``without`` get no weight.
     """
-    return _train(read_examples(), decided, without=without)[0]
+    return _train(decided, without=without)[0]
 
 
 def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Trained:
@@ -100,7 +100,7 @@ def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Traine
     The new model is scored on decisions that it was not shown; the one in force may have been shown some of them, which
     favours it. Without decisions what both models' own cross-validations report is compared.
     """
-    model, near, held_out = _train(read_examples(), decided)
+    model, near, held_out = _train(decided)
     if not decided:
         old = in_force.report.get("brier", 1.0)
         return Trained(model=model, brier=model.report["brier"], brier_in_force=old)
@@ -114,9 +114,10 @@ def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Traine
 
 
 def _train(
-    examples: Sequence[Example], decided: Sequence[Decided], *, without: Collection[str] = ()
+    decided: Sequence[Decided], *, without: Collection[str] = ()
 ) -> tuple[LinearModel, NDArray[np.bool_], Floats]:
     """Give the model, and for each example and then each decision what it is and its held-out score."""
+    examples = read_examples()
     table = _with_decided(_measure(examples), decided)
     for column, feature in enumerate(FEATURES):
         if feature.name in without:
