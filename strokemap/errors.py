@@ -257,7 +257,7 @@ class ImportMalformed(MapError):
 
 
 class JudgeMalformed(MapError):
-    """A judge's model file or training examples can't be used."""
+    """A judge's model file can't be used."""
 
     code = "map.judge.malformed"
 

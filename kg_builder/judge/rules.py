@@ -30,20 +30,13 @@ class EverythingJudge:
 
 
 class VocabularyJudge:
-    """Accepts a candidate if its title or another name is in the vocabulary.
+    """Accepts a candidate if its title or another name is in the vocabulary: the starting terms and their other names.
 
-    The vocabulary is the starting terms, their other names, and what was given besides. The rule is read generously: a
-    name that holds one of the vocabulary as whole words is in it, too ("Stroke recovery" by "Stroke"); else it would
-    accept no page that is not named outright.
+    The rule is read generously: a name that holds one of the vocabulary as whole words is in it, too ("Stroke recovery"
+    by "Stroke"); else it would accept no page that is not named outright.
     """
 
-    def __init__(self, vocabulary: Sequence[str] = ()) -> None:
-        self._given = frozenset(vocabulary)
-
-    @property
-    def name(self) -> str:
-        """``vocabulary``, with what was given besides the starting terms."""
-        return " ".join(["vocabulary", *sorted(self._given)])
+    name = "vocabulary"
 
     def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:  # noqa: ARG002
         """Read all: a page may have other names than the one that is linked."""
@@ -51,7 +44,7 @@ class VocabularyJudge:
 
     def judge(self, candidates: Sequence[Candidate], *, context: Context) -> list[Judgement]:
         """Accept with score 1 or reject with score 0; the reason names the word found."""
-        vocabulary = vocabulary_of(context.starting, terms=(*context.topic.starting_terms, *self._given))
+        vocabulary = vocabulary_of(context.starting, terms=context.topic.starting_terms)
         judgements = []
         for page in sorted((candidate.page for candidate in candidates), key=lambda page: page.title):
             found = find_in(page.names, vocabulary)

@@ -5,7 +5,7 @@ from it, all written for Strokemap from general knowledge. They are judged as a 
 path length along the near pages. Only coefficients come from them, and all coefficients come only from them. Which
 features there are, the threshold, the regularisation and how far features of written pages are believed was chosen on
 real pages: half of a table of labelled titles (SHA-256 begins with an even byte; the other half measures), and the
-neighbourhoods of seven other topics, labelled by us. What curators decided is learnt from beside the examples.
+neighbourhoods of eight other topics, labelled by us. What curators decided is learnt from beside the examples.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +27,14 @@ from kg_builder.judge.features import FEATURES, measure
 from kg_builder.judge.vectors import Floats
 from kg_builder.model import Candidate, Evidence, Page, titles_by_name
 from kg_builder.wikitext import parse_page
-from strokemap.errors import JudgeMalformed
 from strokemap.model import LinearModel
-from strokemap.reading import read_lines
 from strokemap.topic import Topic
 
-LABELS = ("starting", "near", "far")
 THRESHOLD = 0.35
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
-BELIEVED_BY_HALF = frozenset(
-    ("opening_alike", "names_starting", "links_to_starting", "proper_name", "years_in_opening")
-)
-"""Short written pages keep to their subject, or to lives and dates, more strictly than real ones do."""
+BELIEVED_BY_HALF = ("opening_alike", "names_starting", "links_to_starting")
+"""Short written pages keep to their subject more strictly than real ones do."""
 PATH_LENGTH = 2
 PLACES = 6
 BINS, FOLDS = 5, 5
@@ -48,12 +42,12 @@ BINS, FOLDS = 5, 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One page of an example wiki: a starting page of its topic, or one that is near it, or far from it."""
+    """One page of an example wiki; ``label`` is what it is to its topic: starting, near or far."""
 
     topic: str
     label: str
     title: str
-    other_names: tuple[str, ...] = ()
+    other_names: tuple[str, ...]
     wikitext: str
 
 
@@ -91,24 +85,22 @@ class _Table:
     """1 for examples. Curators mostly reject: their acceptances and rejections weigh as the examples' labels do."""
 
 
-def train_judge(
-    examples_path: Path | None = None, *, decided: Sequence[Decided] = (), without: Collection[str] = ()
-) -> LinearModel:
-    """Train on the shipped examples, or those of a file, and on decisions; report what cross-validation shows.
+def train_judge(*, decided: Sequence[Decided] = (), without: Collection[str] = ()) -> LinearModel:
+    """Train on the shipped examples and on decisions; report what cross-validation shows.
 
     Each topic of the examples, and each fifth of the decisions, is held out in turn. Deterministic: the same examples
-    and decisions give the same model. Features ``without`` get no weight. Errors: InputMissing, JudgeMalformed.
+    and decisions give the same model. Features ``without`` get no weight.
     """
-    return _train(read_examples(examples_path), decided, without=without)[0]
+    return _train(decided, without=without)[0]
 
 
 def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Trained:
     """Train on examples and decisions and set the result beside the model in force.
 
     The new model is scored on decisions that it was not shown; the one in force may have been shown some of them, which
-    favours it. Without decisions what both models' own cross-validations report is compared. Errors: JudgeMalformed.
+    favours it. Without decisions what both models' own cross-validations report is compared.
     """
-    model, near, held_out = _train(read_examples(), decided)
+    model, near, held_out = _train(decided)
     if not decided:
         old = in_force.report.get("brier", 1.0)
         return Trained(model=model, brier=model.report["brier"], brier_in_force=old)
@@ -122,9 +114,10 @@ def train_beside(in_force: LinearModel, *, decided: Sequence[Decided]) -> Traine
 
 
 def _train(
-    examples: Sequence[Example], decided: Sequence[Decided], *, without: Collection[str] = ()
+    decided: Sequence[Decided], *, without: Collection[str] = ()
 ) -> tuple[LinearModel, NDArray[np.bool_], Floats]:
     """Give the model, and for each example and then each decision what it is and its held-out score."""
+    examples = read_examples()
     table = _with_decided(_measure(examples), decided)
     for column, feature in enumerate(FEATURES):
         if feature.name in without:
@@ -164,29 +157,11 @@ def _held_out(table: _Table) -> Floats:
     return held_out
 
 
-def read_examples(path: Path | None = None) -> tuple[Example, ...]:
-    """Read the shipped examples, or those of a JSONL file. Errors: InputMissing, JudgeMalformed with file and line."""
-    source = files("kg_builder.judge") / "examples.jsonl" if path is None else path
-    lines = read_lines(
-        source, what="file of examples", wanted="a JSONL file with one page a line", malformed=JudgeMalformed
-    )
-    return tuple(_read_example(line, where=f"{source.name}:{number}") for number, line in enumerate(lines, start=1))
-
-
-def _read_example(line: str, *, where: str) -> Example:
-    try:
-        fields = json.loads(line)
-        example = Example(**(fields | {"other_names": tuple(fields.get("other_names", ()))}))
-        texts = (example.topic, example.title, example.wikitext, *example.other_names)
-        if example.label not in LABELS or not all(isinstance(text, str) for text in texts):
-            raise ValueError
-    except (ValueError, TypeError, AttributeError):
-        raise JudgeMalformed(
-            "This line is not a training example.",
-            hint=f"Give topic, title, other_names, wikitext, and as label one of: {', '.join(LABELS)}.",
-            where=where,
-        ) from None
-    return example
+def read_examples() -> tuple[Example, ...]:
+    """Read the shipped examples."""
+    text = (files("kg_builder.judge") / "examples.jsonl").read_text(encoding="utf-8")
+    pages = (json.loads(line) for line in text.splitlines())
+    return tuple(Example(**(page | {"other_names": tuple(page["other_names"])})) for page in pages)
 
 
 def _digest(examples: Sequence[Example], decided: Sequence[Decided]) -> str:
@@ -197,26 +172,13 @@ def _digest(examples: Sequence[Example], decided: Sequence[Decided]) -> str:
 
 def _measure(examples: Sequence[Example]) -> _Table:
     rows: list[tuple[str, bool, list[float]]] = []
-    topics = sorted({example.topic for example in examples})
-    if len(topics) < 2:
-        raise JudgeMalformed(
-            "The examples are of fewer than two topics.",
-            hint="Each topic is held out in turn to measure the model, so give at least two.",
-            where=topics[0] if topics else "no example",
-        )
-    for topic in topics:
+    for topic in sorted({example.topic for example in examples}):
         labels = {example.title: example.label for example in examples if example.topic == topic}
         pages = {
             example.title: parse_page(example.title, example.wikitext, redirects=example.other_names)
             for example in examples
             if example.topic == topic
         }
-        if not {"starting", "near", "far"} <= set(labels.values()):
-            raise JudgeMalformed(
-                f"The topic “{topic}” has no examples of each label.",
-                hint="Each topic needs starting, near and far pages.",
-                where=topic,
-            )
         for candidates, context in _levels(topic, pages=pages, labels=labels):
             for title, values in measure(candidates, context=context).items():
                 rows.append((topic, labels[title] == "near", [values.get(one.name, math.nan) for one in FEATURES]))
