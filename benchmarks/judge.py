@@ -3,7 +3,7 @@
     STROKEMAP_TEST_DATA=… python -m benchmarks.judge
 
 Writes docs/evidence/judge.json. The setting half of the labels, titles whose SHA-256 begins with an even byte, and the
-topics of judge_topics.toml chose threshold and features (diabetes only which features); the other half only measures.
+topics of judge_topics.toml but for diabetes chose threshold and features; the other half and diabetes only measure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kg_builder.evaluate import read_labels, score
 from kg_builder.frontier import Frontier
 from kg_builder.judge.base import Context, Judge
 from kg_builder.judge.decided import measure_decided
-from kg_builder.judge.features import FEATURES, is_proper
+from kg_builder.judge.features import FEATURES
 from kg_builder.judge.model import ModelJudge, shipped_model
 from kg_builder.judge.rules import EverythingJudge, VocabularyJudge
 from kg_builder.judge.train import train_beside, train_judge
@@ -40,7 +40,8 @@ from strokemap.progress import silent
 from strokemap.topic import Topic, load_topic
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-TEXT = ("opening_alike", "names_starting")
+TITLE = ("proper_name",)
+TEXT = ("opening_alike", "names_starting", "years_in_opening", *TITLE)
 LINKS = ("links_alike", "company_alike", "near_in_links", "links_to_starting")
 DECISIONS = 100
 
@@ -225,12 +226,9 @@ def main(data: Path, work: Path) -> None:
         "medical": halves(chosen, tables["medical"]),
         "ablation": {
             name: halves(play(topic, source=source, judge=ModelJudge(train_judge(without=names - set(only)))))
-            for name, only in (("links only", LINKS), ("text only", TEXT))
+            for name, only in (("title only", TITLE), ("links only", LINKS), ("text only", TEXT))
         }
         | {
-            "title only: no proper name": halves(
-                play(topic, source=source, judge=Labelled({t: not is_proper(t) for t in source.pages}))
-            ),
             "vocabulary rule": halves(play(topic, source=source, judge=VocabularyJudge())),
             "path length alone": halves(play(topic, source=source, judge=EverythingJudge())),
             "perfect judge, labelled pages only": halves(play(topic, source=source, judge=Labelled(near))),

@@ -1,14 +1,15 @@
 """What is measured of a candidate, always against the topic's starting pages, so that one model serves every topic.
 
-The numbers are relative: 1 means as close to the starting pages as they are to each other, 0 means nothing in common.
-A feature that can't be measured (starting pages that have no links) is left out of the candidate's values, and the
-model then gives it no weight. Pure: the order of candidates does not matter.
+Most numbers are relative: 1 means as close to the starting pages as they are to each other, 0 means nothing in common.
+A feature that can't be measured (no categories on this wiki, starting pages that have no links) is left out of the
+candidate's values, and the model then gives it no weight. Pure: the order of candidates does not matter.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ CLOSEST = 3
 CAP = 3.0
 """No single likeness may outweigh all else, as it would where the starting pages have little in common."""
 WALK_STEPS, WALK_ON = 12, 0.5
+_YEAR = re.compile(r"1\d{3}|20\d\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,21 @@ FEATURES = (
         speaks_for="Many of its own links go to starting terms.",
         speaks_against="Few or none of its own links go to starting terms.",
     ),
+    Feature(
+        name="categories_alike",
+        speaks_for="Its categories are like those of the starting terms.",
+        speaks_against="Its categories are unlike those of the starting terms.",
+    ),
+    Feature(
+        name="proper_name",
+        speaks_for="Its title is no proper name of several words.",
+        speaks_against="Its title is a proper name of several words.",
+    ),
+    Feature(
+        name="years_in_opening",
+        speaks_for="Its opening does not dwell on years.",
+        speaks_against="Its opening is full of years, as of a life or a history.",
+    ),
 )
 
 
@@ -107,6 +124,7 @@ class _Pool:
         openings = [[stem(word) for word in of_page[:OPENING_WORDS] if _is_telling(word)] for of_page in self.words]
         given = [[title, *targets] for title, targets in zip(self.titles, self.targets, strict=True)]
         company = [sorted({*bag, *linkers}) for bag, linkers in zip(given, self._linkers(), strict=True)]
+        categories = [_category_words(page) for page in self.pages]
         return {
             "links_alike": self._alike(given),
             "company_alike": self._alike(company),
@@ -114,6 +132,11 @@ class _Pool:
             "opening_alike": self._alike(openings),
             "names_starting": self._names_starting(),
             "links_to_starting": self._links_to_starting(),
+            "categories_alike": np.where(
+                [not categories[row] for row in self.candidates], np.nan, self._alike(categories)
+            ),
+            "proper_name": np.array([float(is_proper(self.titles[row])) for row in self.candidates]),
+            "years_in_opening": np.array([_share_of_years(self.words[row][:OPENING_WORDS]) for row in self.candidates]),
         }
 
     def _targets(self, page: Page) -> list[str]:
@@ -211,6 +234,10 @@ class _Pool:
         return visits
 
 
+def _category_words(page: Page) -> list[str]:
+    return [stem(word) for category in page.categories for word in words(category) if len(word) > 2]
+
+
 def _is_telling(word: str) -> bool:
     return len(word) > 2 and not word.isdigit()
 
@@ -219,3 +246,7 @@ def is_proper(title: str) -> bool:
     """Tell whether a later word of a title begins with a capital; abbreviations and what is in brackets aside."""
     later: Iterable[str] = title.partition(" (")[0].split()[1:]
     return any(word[0].isupper() and not word.isupper() for word in later)
+
+
+def _share_of_years(opening: Sequence[str]) -> float:
+    return sum(bool(_YEAR.fullmatch(word)) for word in opening) / (20 + len(opening))

@@ -24,7 +24,7 @@ class ModelJudge:
         if unknown:
             raise JudgeMalformed(
                 f"The judge's model uses a feature that is not known here: {unknown[0]}.",
-                hint="Remove judge.json from the home, then train it again: strokemap judge train.",
+                hint="Train it again with this version: strokemap judge train.",
                 where=model.name,
             )
         self._model = model

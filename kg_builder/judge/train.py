@@ -5,7 +5,7 @@ from it, all written for Strokemap from general knowledge. They are judged as a 
 path length along the near pages. Only coefficients come from them, and all coefficients come only from them. Which
 features there are, the threshold, the regularisation and how far features of written pages are believed was chosen on
 real pages: half of a table of labelled titles (SHA-256 begins with an even byte; the other half measures), and the
-neighbourhoods of eight other topics, labelled by us. What curators decided is learnt from beside the examples.
+neighbourhoods of seven other topics, labelled by us. What curators decided is learnt from beside the examples.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from strokemap.topic import Topic
 THRESHOLD = 0.35
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
-BELIEVED_BY_HALF = ("opening_alike", "names_starting", "links_to_starting")
-"""Short written pages keep to their subject more strictly than real ones do."""
+BELIEVED_BY_HALF = frozenset(
+    ("opening_alike", "names_starting", "links_to_starting", "proper_name", "years_in_opening")
+)
+"""Short written pages keep to their subject, or to lives and dates, more strictly than real ones do."""
 PATH_LENGTH = 2
 PLACES = 6
 BINS, FOLDS = 5, 5

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg_builder.judge.base import Context
-from kg_builder.judge.features import CAP, FEATURES, is_proper, measure
+from kg_builder.judge.features import CAP, FEATURES, measure
 from kg_builder.judge.vectors import likeness, mean_of_closest, weighted_rows
 from kg_builder.model import Candidate, Evidence, Page
 from kg_builder.wikitext import parse_page
@@ -61,7 +61,12 @@ def test_a_page_on_the_topic_measures_closer_than_one_off_it(context: Context, c
 
 
 def test_every_feature_is_known_by_name_and_has_both_wordings(context: Context, candidates: list[Candidate]) -> None:
-    found = measure(candidates, context=context)
+    page = replace(candidates[0].page, categories=("Breads",))
+    with_categories = replace(
+        context, starting=tuple(replace(start, categories=("Breads", "Baking")) for start in context.starting)
+    )
+    with_categories = replace(with_categories, accepted=with_categories.starting)
+    found = measure([replace(candidates[0], page=page), *candidates[1:]], context=with_categories)
     assert set(found["Rye bread"]) == {feature.name for feature in FEATURES}
     for feature in FEATURES:
         assert feature.speaks_for.endswith(".")
@@ -85,9 +90,8 @@ def test_the_order_of_candidates_changes_nothing(context: Context) -> None:
     assert list(measure(shuffled, context=context)) == sorted(candidate.page.title for candidate in pages)
 
 
-def test_what_the_starting_pages_lack_is_left_out(candidates: list[Candidate]) -> None:
-    without_links = _context({title: f"{title} is baked." for title in STARTING})
-    assert "links_to_starting" not in measure(candidates, context=without_links)["Rye bread"]
+def test_what_a_wiki_lacks_is_left_out(context: Context, candidates: list[Candidate]) -> None:
+    assert "categories_alike" not in measure(candidates, context=context)["Rye bread"]
 
 
 def test_a_page_without_text_and_links_is_measured(context: Context) -> None:
@@ -125,16 +129,22 @@ def test_evidence_counts_even_where_the_mention_could_not_be_resolved(context: C
 @pytest.mark.parametrize(
     ("title", "proper"),
     [
-        ("Bread", False),
-        ("Rye bread", False),
-        ("Rye bread (Northern Europe)", False),
-        ("Vitamin B", False),
-        ("Jean Martin", True),
-        ("Bay of Fundy", True),
+        ("Bread", 0.0),
+        ("Rye bread", 0.0),
+        ("Rye bread (Northern Europe)", 0.0),
+        ("Vitamin B", 0.0),
+        ("Jean Martin", 1.0),
+        ("Bay of Fundy", 1.0),
     ],
 )
-def test_titles_of_several_capitals_are_proper_names(title: str, proper: bool) -> None:
-    assert is_proper(title) is proper
+def test_titles_of_several_capitals_are_proper_names(context: Context, title: str, proper: float) -> None:
+    assert measure([_candidate(_page(title, "It is."))], context=context)[title]["proper_name"] == proper
+
+
+def test_years_count_by_their_share_of_the_opening(context: Context, candidates: list[Candidate]) -> None:
+    found = measure(candidates, context=context)
+    assert found["Nile"]["years_in_opening"] > 0
+    assert found["Rye bread"]["years_in_opening"] == 0
 
 
 def test_likeness_of_a_row_with_itself_is_not_counted() -> None:

@@ -88,12 +88,10 @@ def test_a_topic_may_set_its_own_threshold(context: Context, candidates: list[Ca
     assert all(one.accepted for one in lenient)
 
 
-def test_a_feature_that_was_not_measured_speaks_neither_way(candidates: list[Candidate]) -> None:
-    starting = _pages({"Tea": "Tea is brewed.", "Teapot": "A teapot brews."})
-    context = Context(topic=TOPIC, starting=starting, accepted=starting)
+def test_a_feature_that_was_not_measured_speaks_neither_way(context: Context, candidates: list[Candidate]) -> None:
     model = shipped_model()
     heavy = tuple(
-        100.0 if name == "links_to_starting" else weight
+        100.0 if name == "categories_alike" else weight
         for name, weight in zip(model.features, model.coefficients, strict=True)
     )
     plain = ModelJudge(model).judge(candidates, context=context)
