@@ -60,14 +60,17 @@ class Home:
         return {"seconds": seconds, "greatest_rss_mb_so_far": memory, "answer": json.loads(out)}
 
 
+def commit() -> str:
+    """Give the commit that is checked out."""
+    words = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def write(subject: str, measured: Measured, *, command: str = COMMAND) -> None:
     """Keep a result as evidence."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
     record = {
         "command": command,
-        "commit": commit,
+        "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
         **measured,
