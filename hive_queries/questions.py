@@ -12,10 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
-from hive_queries.notes import notes
 from hive_queries.pseudonyms import OPT_OUT
 from hive_queries.quarantine import quarantined
 from hive_queries.statement import Statement, read_shipped
+from hive_queries.work import notes
 from strokemap.errors import QuestionInvalid
 
 FEWEST = 5

@@ -85,9 +85,9 @@ def _acquire(
 def withdraw(ctx: click.Context, *, name: str, as_json: bool) -> None:
     """Remove all that an institution sent, make the profiles anew, and record it on the ledger."""
     with bars() as progress:
-        gone, entry = open_intake(ctx).withdraw(name, progress=progress)
-    text = f"Withdrew {gone.batches} batches: entry {entry} on the ledger."
-    show({"institution": name, "batches": gone.batches, "entry": entry}, as_json=as_json, text=text)
+        batches, entry = open_intake(ctx).withdraw(name, progress=progress)
+    text = f"Withdrew {batches} batches: entry {entry} on the ledger."
+    show({"institution": name, "batches": batches, "entry": entry}, as_json=as_json, text=text)
 
 
 @histories.command("opt-out")
