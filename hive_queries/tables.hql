@@ -282,13 +282,24 @@ SELECT
   END AS answer
 FROM latest_events f;
 
+-- The same facts, each under the institution whose patient it is, not under Strokemap, which a patient told; of patients
+-- of whom only that is left, as their institution withdrew, none.
+CREATE VIEW IF NOT EXISTS owned_concepts AS
+SELECT
+  owner AS institution, told_by, patient, encounter, kind, code, concept, answer, quantity, on_date, on_precision, until_date
+FROM (
+  SELECT
+    institution AS told_by, patient, encounter, kind, code, concept, answer, quantity, on_date, on_precision,
+    until_date, MAX(CASE WHEN institution <> 'strokemap' THEN institution END) OVER (PARTITION BY patient) AS owner
+  FROM latest_concepts
+) told
+WHERE owner IS NOT NULL;
+
 -- The facts of all patients with a dated stroke, each with the first stroke that stands (a later final diagnosis of none
--- undoes it), the institution that told of it, and the end of the stay for it, where one is known: the first stay in
--- hospital that ended after it.
+-- undoes it), and the end of the stay for it, where one is known: the first stay in hospital that ended after it.
 CREATE VIEW IF NOT EXISTS stroke_facts AS
 SELECT
-  MIN(CASE WHEN stands = 1 THEN told_by END) OVER (PARTITION BY patient) AS institution,
-  patient, encounter, kind, concept, answer, quantity, on_date, on_precision, stroke_on,
+  institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, stroke_on,
   MIN(CASE WHEN stands = 1 AND on_date = stroke_on THEN on_precision END) OVER (PARTITION BY patient)
     AS stroke_precision,
   MIN(
@@ -299,17 +310,17 @@ SELECT
   ) OVER (PARTITION BY patient) AS discharged_on
 FROM (
   SELECT
-    told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date, stands,
+    institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date, stands,
     MIN(CASE WHEN stands = 1 THEN on_date END) OVER (PARTITION BY patient) AS stroke_on
   FROM (
     SELECT
-      told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
+      institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
       CASE WHEN concept LIKE 'stroke %' AND (none_on IS NULL OR on_date > none_on) THEN 1 ELSE 0 END AS stands
     FROM (
       SELECT
-        institution AS told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
+        institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
         MAX(CASE WHEN concept = 'stroke none' THEN on_date END) OVER (PARTITION BY patient) AS none_on
-      FROM latest_concepts
+      FROM owned_concepts
     ) told
   ) stated
 ) dated

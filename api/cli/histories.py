@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -181,17 +182,10 @@ def show_status(ctx: click.Context, *, as_json: bool) -> None:
     with intake.store() as store:
         found = status(store, work=intake.home.work, expected=hours)
     rows = [
-        {
-            "institution": item.institution,
-            "patients": item.patients,
-            "batches": item.batches,
-            "rows": item.rows,
-            "quarantined": item.quarantined,
-            "last": item.last,
-            "checked": item.checked,
+        asdict(item)
+        | {
             "age_hours": item.checked and round((now - item.checked).total_seconds() / 3600, 1),
             "due": item.due(hours=hours.get(item.institution), now=now),
-            "problem": item.problem or None,
         }
         for item in found
     ]
@@ -255,12 +249,7 @@ def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str,
     if question is None:
         known = questions()
         document = [
-            {
-                "question": item.name,
-                "asks": item.asks,
-                "params": dict(item.params),
-                "columns": list(item.columns),
-            }
+            {"question": item.name, "asks": item.asks, "params": dict(item.params), "columns": list(item.columns)}
             for item in known
         ]
         lines = [
