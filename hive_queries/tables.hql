@@ -73,43 +73,28 @@ CREATE EXTERNAL TABLE IF NOT EXISTS rehab_assessments LIKE encounters;
 -- Articles sent, read or rated.
 CREATE EXTERNAL TABLE IF NOT EXISTS article_events LIKE encounters;
 
+CREATE VIEW IF NOT EXISTS ranked_patients AS
+SELECT
+  r.institution, r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision, r.status,
+  RANK() OVER (
+    PARTITION BY r.institution, r.row_key
+    ORDER BY
+      COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
+      r.source_row DESC NULLS LAST
+  ) AS age_rank
+FROM patients r
+JOIN batches b ON r.institution = b.institution AND r.batch = b.batch;
+
 CREATE VIEW IF NOT EXISTS opted_out AS
 SELECT patient
-FROM (
-  SELECT
-    r.patient, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY
-        COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
-        r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM patients r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-  WHERE r.institution = 'opt_out'
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM ranked_patients
+WHERE institution = 'opt_out' AND age_rank = 1 AND status = '';
 
 CREATE VIEW IF NOT EXISTS latest_patients AS
-SELECT
-  ranked.institution,
-  ranked.patient, ranked.site, ranked.sex, ranked.birth_year, ranked.died_on, ranked.died_precision
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY
-        COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
-        r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM patients r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-  WHERE r.institution <> 'opt_out'
-) ranked
-LEFT JOIN opted_out o ON ranked.patient = o.patient
-WHERE ranked.age_rank = 1 AND ranked.status = '' AND o.patient IS NULL;
+SELECT r.institution, r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision
+FROM ranked_patients r
+LEFT JOIN opted_out o ON r.patient = o.patient
+WHERE r.institution <> 'opt_out' AND r.age_rank = 1 AND r.status = '' AND o.patient IS NULL;
 
 -- All event tables as one, so that a newer source row replaces all that an older one became, in whichever table.
 CREATE VIEW IF NOT EXISTS events AS
