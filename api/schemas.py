@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hive_queries.acquire import Acquired
 from kg_builder.model import Decision, Evidence
@@ -15,6 +15,8 @@ from kg_builder.stores.base import TermView
 from recommend import Recommendation
 from strokemap.errors import UsageError
 
+Iso = Annotated[str, BeforeValidator(lambda moment: moment.isoformat())]
+"""A date or time as ISO 8601 text."""
 ShortText = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -41,24 +43,29 @@ class DecisionIn(Strict):
     why: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
-class StepOut(BaseModel):
+class Out(BaseModel):
+    """Is read from the rooms' own dataclasses, attribute by attribute."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+
+class StepOut(Out):
     """One followed link with the sentence that bears it out."""
 
-    model_config = ConfigDict(populate_by_name=True)
     source: str = Field(alias="from")
     target: str = Field(alias="to")
     sentence: str
     section: str
 
 
-class EntryError(BaseModel):
+class EntryError(Out):
     """Why an answer has no entry on the ledger."""
 
     code: str
     message: str
 
 
-class FactOut(BaseModel):
+class FactOut(Out):
     """A fact as the institution sent it; the date no more precise than known."""
 
     column: str
@@ -67,7 +74,7 @@ class FactOut(BaseModel):
     institution: str
 
 
-class ReasonOut(BaseModel):
+class ReasonOut(Out):
     """Why an article fits."""
 
     text: str
@@ -75,7 +82,7 @@ class ReasonOut(BaseModel):
     path: list[StepOut]
 
 
-class FeatureOut(BaseModel):
+class FeatureOut(Out):
     """What one feature added to the score."""
 
     feature: str
@@ -84,7 +91,7 @@ class FeatureOut(BaseModel):
     score: float
 
 
-class RecommendedOut(BaseModel):
+class RecommendedOut(Out):
     """An article recommended."""
 
     id: str
@@ -94,41 +101,41 @@ class RecommendedOut(BaseModel):
     reasons: list[ReasonOut]
 
 
-class WithheldOut(BaseModel):
+class WithheldOut(Out):
     """An article that a safety rule held back."""
 
     id: str
     rule: str
 
 
-class RecommendOut(BaseModel):
+class RecommendOut(Out):
     """The recommendation for one patient on one day."""
 
     patient: str
-    as_of: str
+    as_of: Iso
     profile_version: str
     data_as_of: str | None
     results: list[RecommendedOut]
     withheld: list[WithheldOut]
     why: str
-    entry: int | None
-    entry_error: EntryError | None
+    entry: int | None = None
+    entry_error: EntryError | None = None
 
 
-class TermOut(BaseModel):
+class TermOut(Out):
     """A term of the published map with its links, as the map store has it now."""
 
-    term: str
+    term: str = Field(validation_alias=AliasChoices("term", "title"))
     other_names: list[str]
     path_length: int
     relevance: float
     reasons: list[str]
     codes: list[tuple[str, str]]
     summary: str
-    links: list[StepOut]
+    links: list[StepOut] = Field(default_factory=list)
 
 
-class DecisionOut(BaseModel):
+class DecisionOut(Out):
     """A decision as it was recorded."""
 
     number: int
@@ -137,20 +144,20 @@ class DecisionOut(BaseModel):
     value: str
     who: str
     why: str
-    at: str
+    at: Iso
 
 
-class PublishedOut(BaseModel):
+class PublishedOut(Out):
     """The build that is published now."""
 
     digest: str
     terms: int
 
 
-class AcquiredOut(BaseModel):
+class AcquiredOut(Out):
     """What became of a batch."""
 
-    institution: str
+    institution: str = ""
     batch: str
     rows: int
     patients: int
@@ -158,7 +165,7 @@ class AcquiredOut(BaseModel):
     already: bool
 
 
-class ReadyOut(BaseModel):
+class ReadyOut(Out):
     """What the read side stands on, and what is missing or out of reach."""
 
     ready: bool
@@ -171,53 +178,20 @@ def recommend_out(
     recommendation: Recommendation, *, entry: int | None, entry_error: EntryError | None, sees_withheld: bool
 ) -> RecommendOut:
     """Join a recommendation with its entry; what rules held back is for clinicians only."""
-    return RecommendOut(
-        patient=recommendation.patient,
-        as_of=recommendation.as_of.isoformat(),
-        profile_version=recommendation.profile_version,
-        data_as_of=recommendation.data_as_of,
-        results=[
-            RecommendedOut(
-                id=result.id,
-                title=result.title,
-                score=result.score,
-                parts=[FeatureOut(**fields_of(part, FeatureOut)) for part in result.parts],
-                reasons=[
-                    ReasonOut(
-                        text=reason.text,
-                        fact=FactOut(**fields_of(reason.fact, FactOut)) if reason.fact else None,
-                        path=steps_out(reason.path),
-                    )
-                    for reason in result.reasons
-                ],
-            )
-            for result in recommendation.results
-        ],
-        withheld=[WithheldOut(id=held.id, rule=held.rule) for held in recommendation.withheld] if sees_withheld else [],
-        why=recommendation.why,
-        entry=entry,
-        entry_error=entry_error,
-    )
+    answer = RecommendOut.model_validate(recommendation)
+    withheld = answer.withheld if sees_withheld else []
+    return answer.model_copy(update={"entry": entry, "entry_error": entry_error, "withheld": withheld})
 
 
 def term_out(view: TermView) -> TermOut:
     """Give a term with each sentence that links it."""
-    term = view.term
-    return TermOut(
-        term=term.title,
-        other_names=list(term.other_names),
-        path_length=term.path_length,
-        relevance=term.relevance,
-        reasons=list(term.reasons),
-        codes=list(term.codes),
-        summary=term.summary,
-        links=steps_out(evidence for link in view.links for evidence in link.evidence),
-    )
+    links = steps_out(evidence for link in view.links for evidence in link.evidence)
+    return TermOut.model_validate(view.term).model_copy(update={"links": links})
 
 
 def acquired_out(acquired: Acquired, *, institution: str) -> AcquiredOut:
     """Say what became of a batch."""
-    return AcquiredOut(institution=institution, **fields_of(acquired, AcquiredOut, without=("institution",)))
+    return AcquiredOut.model_validate(acquired).model_copy(update={"institution": institution})
 
 
 def parse_day(text: str, *, where: str) -> date:
@@ -230,12 +204,12 @@ def parse_day(text: str, *, where: str) -> date:
 
 def decision_out(decision: Decision) -> DecisionOut:
     """Give a decision."""
-    return DecisionOut(**fields_of(decision, DecisionOut, without=("at",)), at=decision.at.isoformat())
+    return DecisionOut.model_validate(decision)
 
 
 def steps_out(steps: Iterable[Step | Evidence]) -> list[StepOut]:
     """Give the steps of a path, or the evidence of links."""
-    return [StepOut.model_validate(fields_of(step, StepOut)) for step in steps]
+    return [StepOut.model_validate(step) for step in steps]
 
 
 def fields_of(value: object, shape: type[BaseModel], *, without: tuple[str, ...] = ()) -> dict[str, Any]:

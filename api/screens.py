@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
@@ -68,7 +68,15 @@ def check_same_site(request: Request) -> None:
         raise AccessDenied("This form came from another site.", hint="Open Strokemap itself and try again.")
 
 
-Visitor = Annotated[Caller | None, Depends(get_visitor)]
+def get_signed_in(visitor: Annotated[Caller | None, Depends(get_visitor)]) -> Caller:
+    """Give who is signed in; send anybody else to sign in first."""
+    if visitor is None:
+        raise HTTPException(303, headers={"Location": "/signin"})
+    return visitor
+
+
+AnyVisitor = Annotated[Caller | None, Depends(get_visitor)]
+Visitor = Annotated[Caller, Depends(get_signed_in)]
 SameSite = Depends(check_same_site)
 
 
@@ -93,14 +101,14 @@ def show_error(request: Request, error: StrokemapError) -> Response:
 
 
 @router.get("/")
-def start(visitor: Visitor) -> Response:
+def start(visitor: AnyVisitor) -> Response:
     """Send each role to its own first screen."""
     first = {"patient": "/recommendations", "curator": "/map", "clinician": "/search"}
     return RedirectResponse(first.get(visitor.role, "/search") if visitor else "/signin", status_code=303)
 
 
 @router.get("/signin")
-def signin_page(request: Request, visitor: Visitor) -> Response:
+def signin_page(request: Request, visitor: AnyVisitor) -> Response:
     """Ask for a token; on a demonstration, offer invented people to be."""
     return page(request, "signin.html", visitor)
 
@@ -140,8 +148,6 @@ def signout(request: Request, service: ServiceDep) -> Response:
 @router.get("/search")
 def search_page(request: Request, visitor: Visitor) -> Response:
     """Show the empty search."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     return page(request, "search.html", visitor, {"audience": _audience(visitor), "form": SearchForm()})
 
 
@@ -153,8 +159,6 @@ def search_results(
     form: Annotated[SearchForm, Form()],
 ) -> Response:
     """Search; the query travels in the body, so that no health data stands in an address."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     audience = _audience(visitor)
     # Each button of the page adds one thing to what the form says already, and searches again.
     query = form.instead or form.query
@@ -189,8 +193,6 @@ def search_results(
 @router.get("/recommendations")
 def own_recommendations(request: Request, service: ServiceDep, visitor: Visitor) -> Response:
     """Show a patient their own articles; a clinician chooses a patient first."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     if visitor.role != "patient":
         check_action(visitor, "recommend")
         return page(request, "recommendations.html", visitor)
@@ -206,8 +208,6 @@ def chosen_recommendations(
     as_of: Annotated[str, Form()] = "",
 ) -> Response:
     """Show a clinician the articles for one patient in their care."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     who = visitor.subject if visitor.role == "patient" else patient.strip()
     return _recommendations(request, service, visitor, patient=who, as_of=as_of)
 
@@ -215,8 +215,6 @@ def chosen_recommendations(
 @router.get("/articles/{article_id:path}")
 def article_page(article_id: str, request: Request, service: ServiceDep, visitor: Visitor) -> Response:
     """Show one article."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     check_action(visitor, "read article")
     article = article_out(service.reader.current().index.article(article_id))
     return page(request, "article.html", visitor, {"article": article, "fields": CORRECTABLE})
@@ -232,8 +230,6 @@ def correct(
     value: Annotated[str, Form()] = "",
 ) -> Response:
     """Correct one field of an article and show it."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     check_action(visitor, "correct article")
     try:
         correct_article(service.home, article_id, field=field, value=value.strip())
@@ -245,8 +241,6 @@ def correct(
 @router.get("/library")
 def library_page(request: Request, service: ServiceDep, visitor: Visitor) -> Response:
     """Show a curator the articles past their review date."""
-    if visitor is None:
-        return RedirectResponse("/signin", status_code=303)
     check_action(visitor, "correct article")
     today = service.now().date()
     overdue = [article for article in described_articles(service.home) if is_overdue(article, today=today)]

@@ -54,18 +54,7 @@ def crawl(
         build = grow(asked, bench=bench, now=utc_now(), progress=progress)
         if publish:
             bench.publish(build.digest, progress=progress)
-    document = {
-        "digest": build.digest,
-        "topic": build.topic.name,
-        "terms": len(build.terms),
-        "links": len(build.links),
-        "pages": build.made.pages,
-        "unread": build.made.unread,
-        "passed_over": build.made.passed_over,
-        "requests": build.made.requests,
-        "failed": list(build.made.failed),
-        "published": publish,
-    }
+    document = _made(build) | {"published": publish}
     cut = f" {build.made.passed_over} titles were passed over unread." if build.made.passed_over else ""
     cut += f" {build.made.unread} pages were left unread at --max-pages." if build.made.unread else ""
     text = (
