@@ -33,7 +33,7 @@ class Crawl:
 
 
 def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Build:
-    """Crawl, assemble and store a build; stopped at any moment, it goes on with ``resume``.
+    """Crawl, assemble and store a build; stopped at any moment, or with pages that failed, it goes on with ``resume``.
 
     Once done, ``refresh`` asks only for what changed since, and gives the build that a full crawl would give.
     """
@@ -62,10 +62,11 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
                     progress=progress,
                     now=now,
                 )
-                found, texts = assemble(topic, crawled=crawled, source=source.name, site=source.site, now=now)
+                found, texts = assemble(topic, crawled=crawled)
                 build = apply_decisions(found, decisions)
                 store.write(build, texts=curated_texts(texts, decisions), progress=progress)
-            frontier.finish()
+            if crawled.whole:
+                frontier.finish()
         finally:
             frontier.close()
     return build

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hive_queries.acquire import Acquired
-from kg_builder.model import Decision, Evidence
-from kg_builder.projection import Step
+from kg_builder.model import Decision
 from kg_builder.stores.base import TermView
 from recommend import Recommendation
 from strokemap.errors import UsageError
@@ -185,7 +183,7 @@ def recommend_out(
 
 def term_out(view: TermView) -> TermOut:
     """Give a term with each sentence that links it."""
-    links = steps_out(evidence for link in view.links for evidence in link.evidence)
+    links = [StepOut.model_validate(evidence) for link in view.links for evidence in link.evidence]
     return TermOut.model_validate(view.term).model_copy(update={"links": links})
 
 
@@ -205,13 +203,3 @@ def parse_day(text: str, *, where: str) -> date:
 def decision_out(decision: Decision) -> DecisionOut:
     """Give a decision."""
     return DecisionOut.model_validate(decision)
-
-
-def steps_out(steps: Iterable[Step | Evidence]) -> list[StepOut]:
-    """Give the steps of a path, or the evidence of links."""
-    return [StepOut.model_validate(step) for step in steps]
-
-
-def fields_of(value: object, shape: type[BaseModel], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Give those attributes of a value that a shape has fields for."""
-    return {name: getattr(value, name) for name in shape.model_fields if name not in without}

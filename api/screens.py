@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -17,10 +17,11 @@ from api.access import ALLOWED, Caller, check_action
 from api.http.depends import ServiceDep, get_doors
 from api.indexing import correct_article, described_articles
 from api.schemas import parse_day
-from api.search_schemas import ResultOut, article_out
+from api.search_schemas import ArticleOut
 from api.tokens import read_token
 from search import Query
 from search.article import KINDS, STAGES, is_overdue
+from search.explain import Result
 from search.lines import CORRECTABLE
 from search.query import Filters
 from strokemap.errors import AccessDenied, StrokemapError, TokenInvalid
@@ -216,7 +217,7 @@ def chosen_recommendations(
 def article_page(article_id: str, request: Request, service: ServiceDep, visitor: Visitor) -> Response:
     """Show one article."""
     check_action(visitor, "read article")
-    article = article_out(service.reader.current().index.article(article_id))
+    article = ArticleOut.model_validate(service.reader.current().index.article(article_id))
     return page(request, "article.html", visitor, {"article": article, "fields": CORRECTABLE})
 
 
@@ -270,7 +271,7 @@ def _audience(visitor: Caller) -> str:
     return "patient" if visitor.role == "patient" else "clinician"
 
 
-def _marked(results: list[ResultOut]) -> dict[str, list[tuple[str, str]]]:
+def _marked(results: Iterable[Result]) -> dict[str, list[tuple[str, str]]]:
     """Cut each snippet into stretches, each with what matched it, for the template to escape and mark."""
     cut: dict[str, list[tuple[str, str]]] = {}
     for result in results:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from api.schemas import EntryError, ShortText, StepOut, Strict, fields_of, steps_out
+from api.schemas import EntryError, Out, ShortText, StepOut, Strict
 from kg_builder.stores.neo4j_rows import path_cypher
-from search import Answer, Article, Query
+from search import Answer, Query
+from search.explain import Result
+from search.linker import LinkedTerm
 from search.query import Filters
 
 
@@ -55,87 +57,40 @@ class CorrectionIn(Strict):
     value: Annotated[str, StringConstraints(max_length=2000)]
 
 
-class LinkedTermOut(BaseModel):
-    """A term found in the query, with the characters it covers."""
-
-    term: str
-    surface: str
-    start: int
-    end: int
-
-
-class ExpandedTermOut(BaseModel):
+class ExpandedTermOut(Out):
     """A term added to the query."""
 
     term: str
     weight: float
     reason: str
     path: list[StepOut]
-    cypher: str = Field(description="shows the path in Neo4j Browser; empty without a path")
-    said: str = Field(description="what to call it: for patients its plainest name")
+    cypher: str = Field(default="", description="shows the path in Neo4j Browser; empty without a path")
+    said: str = Field(default="", description="what to call it: for patients its plainest name")
 
 
-class PartOut(BaseModel):
-    """What one word or term in one field added to the score."""
-
-    word: str | None = None
-    term: str | None = None
-    field: str
-    score: float
-
-
-class HighlightOut(BaseModel):
-    """A stretch of a snippet that matched, by a word of the query or by a term that was linked or added."""
-
-    start: int
-    end: int
-    by: Literal["word", "term"]
-
-
-class ResultOut(BaseModel):
-    """An article found; ``parts`` add up to ``score``; ``highlights`` mark matches in ``snippet``.
-
-    ``also`` has the ids of near-duplicates found, ``length`` the words of the text, ``why`` the parts in a sentence.
-    """
-
-    id: str
-    title: str
-    url: str
-    score: float
-    parts: list[PartOut]
-    snippet: str
-    highlights: list[HighlightOut]
-    source: str
-    kind: str
-    reading_grade: float | None
-    length: int
-    why: str
-    also: list[str]
-
-
-class SearchOut(BaseModel):
+class SearchOut(Out):
     """The answer to a query."""
 
     query: str
     audience: str
     build: str
-    terms: list[LinkedTermOut]
-    unlinked: list[str]
+    terms: tuple[LinkedTerm, ...]
+    unlinked: tuple[str, ...]
     expansion: list[ExpandedTermOut]
     why_no_expansion: str
-    results: list[ResultOut]
-    entry: int | None
-    entry_error: EntryError | None
-    took_ms: float
+    results: tuple[Result, ...]
+    entry: int | None = None
+    entry_error: EntryError | None = None
+    took_ms: float = 0.0
     offset: int
     more: bool
     index: str
-    related: list[str]
+    related: tuple[str, ...]
     did_you_mean: str
     pubmed: str
 
 
-class ArticleOut(BaseModel):
+class ArticleOut(Out):
     """An article to read."""
 
     id: str
@@ -158,41 +113,8 @@ class ArticleOut(BaseModel):
 
 def search_out(answer: Answer, *, entry: int | None, entry_error: EntryError | None, took_ms: float) -> SearchOut:
     """Join an answer with its entry."""
-    return SearchOut(
-        query=answer.query,
-        audience=answer.audience,
-        build=answer.build,
-        terms=[LinkedTermOut(**fields_of(term, LinkedTermOut)) for term in answer.terms],
-        unlinked=list(answer.unlinked),
-        expansion=[
-            ExpandedTermOut(
-                term=term.term,
-                weight=term.weight,
-                reason=term.reason,
-                path=steps_out(term.path),
-                cypher=path_cypher(answer.build, [(step.source, step.target) for step in term.path]),
-                said=answer.said[term.term],
-            )
-            for term in answer.expansion
-        ],
-        why_no_expansion=answer.why_no_expansion,
-        results=[
-            ResultOut(
-                **fields_of(result, ResultOut, without=("parts", "highlights", "also")),
-                also=list(result.also),
-                parts=[PartOut(**fields_of(part, PartOut)) for part in result.parts],
-                highlights=[HighlightOut(**fields_of(match, HighlightOut)) for match in result.highlights],
-            )
-            for result in answer.results
-        ],
-        entry=entry,
-        entry_error=entry_error,
-        took_ms=round(took_ms, 1),
-        related=list(answer.related),
-        **{name: getattr(answer, name) for name in ("offset", "more", "index", "did_you_mean", "pubmed")},
-    )
-
-
-def article_out(article: Article) -> ArticleOut:
-    """Give an article."""
-    return ArticleOut.model_validate(article, from_attributes=True)
+    shown = SearchOut.model_validate(answer)
+    for term in shown.expansion:
+        term.cypher = path_cypher(answer.build, [(step.source, step.target) for step in term.path])
+        term.said = answer.said[term.term]
+    return shown.model_copy(update={"entry": entry, "entry_error": entry_error, "took_ms": round(took_ms, 1)})

@@ -48,8 +48,8 @@ def compare(topic: Topic, *, source: PageSource, belongs: Mapping[str, bool]) ->
     found = play(topic, source=source, judge=ModelJudge(shipped_model()))
     before, after = ({term.page.title for term in one.terms} for one in (whole, found))
     return {
-        "passed_over": found.passed_over,
-        "pages": [whole.pages, found.pages],
+        "passed_over": found.made.passed_over,
+        "pages": [whole.made.pages, found.made.pages],
         "terms": [len(before), len(after)],
         "lost": {title: scored.get(title) for title in sorted(before - after)},
         "new": {title: scored.get(title) for title in sorted(after - before)},

@@ -17,57 +17,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.soak import write
-from kg_builder.digest import digest_build
-from kg_builder.model import Build, Digest, Evidence, Link, Made, Term
 from kg_builder.stores import open_map_store
 from strokemap.progress import silent
-from strokemap.topic import Topic
 
 LOOKUPS = 200
 
 
-def made_up(*, terms: int, links: int) -> Build:
-    """Make a map with few well linked and many badly linked terms, the same each time."""
-    chance = random.Random(1)
-    titles = [f"Made-up term {number:07}" for number in range(terms)]
-    pairs: set[tuple[int, int]] = set()
-    while len(pairs) < links:
-        a, b = int(terms * chance.random() ** 3), chance.randrange(terms)
-        if a != b:
-            pairs.add((min(a, b), max(a, b)))
-    sentence = "This sentence is as long as many a sentence of an encyclopedia, and mentions one term of the two."
-    topic = Topic(name="benchmark", starting_terms=(titles[0],), path_length=2)
-    some = tuple(
-        Term(
-            title=title,
-            other_names=(f"{title}, also",),
-            path_length=1,
-            relevance=0.5,
-            reasons=("linked from the lead",),
-            summary=f"{title} is a made-up thing of some kind.",
-            content_hash=Digest("c" * 64),
-        )
-        for title in titles
-    )
-    linked = tuple(
-        Link(
-            a=titles[a],
-            b=titles[b],
-            evidence=(Evidence(source=titles[a], target=titles[b], section="Signs", sentence=sentence),),
-        )
-        for a, b in sorted(pairs)
-    )
-    made = Made(source="made up", judge="none", pages=terms, requests=0, at=datetime(2026, 11, 1, tzinfo=UTC))
-    return Build(digest=digest_build(topic, some, linked), topic=topic, terms=some, links=linked, made=made)
-
-
 def measure(url: str, *, terms: int, links: int) -> dict[str, object]:
     """Write, read back, look terms up, publish."""
-    build = made_up(terms=terms, links=links)
+    from benchmarks.made_up import made_up_map
+
+    build = made_up_map(terms=terms, links=links)
     rows = terms + links
     before = memory()
     store = open_map_store(url)

@@ -27,8 +27,9 @@ from benchmarks.icd10cm import other_names
 from benchmarks.rm3 import expand_by_feedback
 from benchmarks.soak import COMMAND, Home, Measured, write
 from kg_builder.projection import Projection, TermId, published_projection
+from search.answer import understand
 from search.bench import Bench, open_bench
-from search.evaluate import DEPTH, Hits, Run, compare, evaluate_bench, interpret, means, measure, search_bench
+from search.evaluate import DEPTH, Hits, Run, compare, evaluate_retrieval, interpret, means, measure, search_bench
 from search.expand import OWN_NAMES, Chosen, ExpandedTerm, Expansion, add_spellings, expand, names_of
 from search.gate import Gate, admit, load_gate
 from search.linker import Linked, link
@@ -176,23 +177,24 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
     own = {id: weigh(words, linked=unlinked[id], expansion=Expansion()) for id, words in plain.items()}
     baseline: Run = {id: search_bench(weighted, bench=bench) for id, weighted in own.items()}
 
-    def row(run: Run, *, acted: int | None = None) -> Measured:
-        change = compare(bench.judgements, baseline, run)
+    def row(run: Run, **more: object) -> Measured:
+        judged = {id: bench.judgements[id] for id in run}
+        change = compare(judged, {id: baseline[id] for id in run}, run)
         return {
-            **means(measure(bench.judgements, run)),
-            **({} if acted is None else {"acted": acted}),
-            "helped": change.helped, "hurt": change.hurt, "p": change.p,
-            "reranked": sum(list(run[id]) != list(baseline[id]) for id in baseline),
+            **means(measure(judged, run)), **more, "helped": change.helped, "hurt": change.hurt, "p": change.p,
+            "reranked": sum(list(hits) != list(baseline[id]) for id, hits in run.items()),
         }  # fmt: skip
 
-    def searched(expansions: Mapping[str, Expansion]) -> Measured:
-        run = {
+    def searched(expansions: Mapping[str, Expansion]) -> Run:
+        return {
             id: search_bench(weigh(asked[id].words, linked=asked[id].linked, expansion=found), bench=bench)
             if found.terms
             else baseline[id]
             for id, found in expansions.items()
         }
-        return row(run, acted=sum(bool(found.terms) for found in expansions.values()))
+
+    def expanded(expansions: Mapping[str, Expansion]) -> Measured:
+        return row(searched(expansions), acted=sum(bool(found.terms) for found in expansions.values()))
 
     rows: dict[str, object] = {
         "bm25s": row(bm25s_run(files[0], bench)),
@@ -202,11 +204,15 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         "RM3": row({id: _rm3(weighted.words, bench) for id, weighted in own.items()}),
     }
     found = {name: {id: way(query) for id, query in asked.items()} for name, way in WAYS.items()}
-    rows |= {name: searched(expansions) for name, expansions in found.items()}
-    rows["all, queries that name a term"] = _of_those(
-        [id for id in asked if asked[id].linked.terms], bench=bench, baseline=baseline, found=found["all (search)"],
-        asked=asked,
-    )  # fmt: skip
+    rows |= {name: expanded(expansions) for name, expansions in found.items()}
+    if naming := {id: found["all (search)"][id] for id, query in asked.items() if query.linked.terms}:
+        plain_ones = means(measure({id: bench.judgements[id] for id in naming}, {id: baseline[id] for id in naming}))
+        name = "all, queries that name a term"
+        rows[name] = row(searched(naming), queries=len(naming), **{"words alone": plain_ones})
+    rows["words alone, easy ones first"] = row(
+        {id: search_bench(replace(weighted, easy=True), bench=bench) for id, weighted in own.items()}
+    )
+    rows["all, as patients get it"] = row({id: _as_patient(query) for id, query in asked.items()})
     pool = _pool(files[0], projection)
     chance = random.Random(_SEED)
     shuffled = dict(zip(pool, chance.sample(pool, len(pool)), strict=True))
@@ -214,10 +220,19 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         ("control: random terms", lambda _: chance.choice(pool)),
         ("control: shuffled map", lambda term: shuffled.get(term, chance.choice(pool))),
     ):
-        rows[name] = searched(
+        rows[name] = expanded(
             {id: _replaced(expansion, other, projection) for id, expansion in found["all (search)"].items()}
         )
     return {"queries": len(asked), "linked": sum(bool(query.linked.terms) for query in asked.values()), "rows": rows}
+
+
+def _as_patient(asked: Asked) -> Hits:
+    """Everyday names first, and articles that are easy to read."""
+    linked, expansion = understand(
+        asked.words, chosen=Chosen(), audience="patient", projection=asked.projection,
+        index=asked.bench.index, pages=asked.bench.pages, gate=asked.gate,
+    )  # fmt: skip
+    return search_bench(weigh(asked.words, linked=linked, expansion=expansion, easy=True), bench=asked.bench)
 
 
 def bm25s_run(corpus: Path, bench: Bench) -> Run:
@@ -262,25 +277,6 @@ def _rm3(words: Sequence[str], bench: Bench) -> Hits:
     first = bench.index.best(expand_by_feedback(own, index=bench.index, first=()), limit=DEPTH)
     again = bench.index.best(expand_by_feedback(own, index=bench.index, first=first), limit=DEPTH)
     return {id.removeprefix("lib:"): float(DEPTH - place) for place, (id, _) in enumerate(again)}
-
-
-def _of_those(
-    ids: Sequence[str], *, bench: Bench, baseline: Run, found: Mapping[str, Expansion], asked: Mapping[str, Asked]
-) -> Measured:
-    """The full way on some of the queries alone, with the words alone beside it."""
-    if not ids:
-        return {"queries": 0}
-    judged = {id: bench.judgements[id] for id in ids}
-    plain = {id: baseline[id] for id in ids}
-    run = {
-        id: search_bench(weigh(asked[id].words, linked=asked[id].linked, expansion=found[id]), bench=bench)
-        for id in ids
-    }
-    change = compare(judged, plain, run)
-    before, after = means(measure(judged, plain)), means(measure(judged, run))
-    return {
-        "queries": len(ids), **after, "words alone": before, "helped": change.helped, "hurt": change.hurt, "p": change.p
-    }  # fmt: skip
 
 
 def _pool(corpus: Path, projection: Projection) -> list[str]:
@@ -347,7 +343,7 @@ def measure_retrieval(data: Path, *, only: Sequence[str] = (), keep: str = COMMA
 
 
 def _searched(bench: Bench, projection: Projection) -> Measured:
-    found = evaluate_bench(bench, projection=projection, gate=load_gate(), progress=silent)
+    found = evaluate_retrieval(bench, projection=projection, gate=load_gate(), progress=silent)
     assert found.change is not None
     assert found.expanded is not None
     change = found.change

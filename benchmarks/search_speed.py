@@ -1,295 +1,229 @@
 """How long each step of a search takes, beside other ways to do it, on a made-up map and library of any size.
 
-    python -m benchmarks.search_speed [--terms 100000] [--links 1500000] [--articles 100000] [--queries 300]
-                                      [--work FOLDER] [--neo4j]
+    python -m benchmarks.search_speed [--work FOLDER] [--neo4j] [--evidence]
+                                      [--terms N --links N --articles N]
 
-Prints one JSON document: milliseconds (p50, p95) of linking, expansion, retrieval, snippets and all together, by the
-clock and by this thread's own work; beside them personalised PageRank by igraph and by power iteration at query time
-with the overlap of the first 20 terms, two links by Cypher on a Neo4j of its own, SQLite FTS5 and bm25s on the same
-texts; an edit of the library until a reader finds it; peak memory of the process that only searches. ``--work`` keeps
-what was made.
+Without a size both of SIZES are measured, one after the other. Milliseconds (p50, p95) of linking, expansion,
+retrieval, snippets and all together, by the clock and by the thread's own work, with the peak memory of a process that
+only searches; the rivals of search_rivals.py on the same map and texts; and, over HTTP while CLIENTS search, how long
+an edit of the library takes until a search finds it, and what a swap of the published map does to the answers.
+``--work`` keeps what was made, a folder for each size; ``--evidence`` writes docs/evidence/search_speed.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
-import resource
-import sqlite3
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from scipy import sparse
+import httpx
 
+from api.access import Caller
+from api.indexing import make_index
+from api.service import utc_now
+from api.tokens import make_token
 from benchmarks.made_up import made_up_articles, made_up_map, made_up_queries
-from kg_builder.pagerank import DAMPING
-from kg_builder.projection import Projection, TermId, make_projection
-from search.answer import search, understand
-from search.expand import Chosen, expand
-from search.explain import explain
-from search.gate import load_gate
-from search.index import TextIndex
-from search.index_files import build_index, open_index
+from benchmarks.search_rivals import cypher, graphs, some_starts, texts
+from benchmarks.search_steps import QUERIES, spread
+from benchmarks.soak import ROOT, Measured, write
+from kg_builder.projection import make_projection, published_projection
 from search.library import Library
-from search.linker import link
-from search.query import Filters, Query, read_words
-from search.retrieve import retrieve, weigh
+from strokemap.home import Home, open_home
+from strokemap.keys import Keys
 from strokemap.progress import silent
 
-FIRST = 20
-ITERATIONS = 50
+COMMAND = "python -m benchmarks.search_speed --neo4j --evidence"
+CLIENTS, CHANGES = 4, 10
 
 
-class Times:
-    """Milliseconds of each named step, by the clock and by the thread's own work."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large map and library are."""
 
-    def __init__(self) -> None:
-        self.taken: dict[str, list[tuple[float, float]]] = {}
-
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        clock, own = time.perf_counter(), time.thread_time()
-        result = call()
-        took = (time.perf_counter() - clock) * 1000, (time.thread_time() - own) * 1000
-        self.taken.setdefault(name, []).append(took)
-        return result
-
-    def report(self) -> dict[str, dict[str, float]]:
-        found = {}
-        for name, taken in self.taken.items():
-            clock, own = (sorted(column) for column in zip(*taken, strict=True))
-            middle, late = len(clock) // 2, len(clock) * 95 // 100
-            values = (clock[middle], clock[late], own[middle], own[late])
-            found[name] = dict(zip(("p50", "p95", "own_p50", "own_p95"), (round(v, 3) for v in values), strict=True))
-        return found
+    terms: int
+    links: int
+    articles: int
 
 
-def ours(projection: Projection, index: TextIndex, queries: list[str]) -> dict[str, dict[str, float]]:
-    """Time the steps one by one, then all together."""
-    times, gate, nobody = Times(), load_gate(), Chosen()
-    for number, text in enumerate(queries):
-        if number == len(queries) // 10:
-            times.taken.clear()  # the first tenth warms up
-        query = Query(text=text)
-        words = read_words(query)
-        linked = times("link", lambda words=words: link(words, projection=projection))
-        ids = [term for name in linked.terms if (term := projection.term(name.term)) is not None]
-        times("expand: adding up vectors", lambda ids=ids: add_up(projection, ids))
-        times(
-            "expand: with names and paths",
-            lambda linked=linked: expand(linked, chosen=nobody, audience="clinician", projection=projection),
-        )
-        _, expansion = times(
-            "understand: linking, expansion, gate, subjects, spelling",
-            lambda words=words: understand(
-                words, chosen=nobody, audience="clinician", projection=projection, index=index, pages=index, gate=gate
-            ),
-        )
-        weighted = weigh(words, linked=linked, expansion=expansion)
-        hits = times("retrieve", lambda weighted=weighted: retrieve(weighted, index=index, filters=Filters(), limit=11))
-        times("snippets", lambda hits=hits, weighted=weighted: explain(hits[:10], weighted=weighted, said={}))
-        times("together", lambda query=query: search(query, projection=projection, index=index, gate=gate))
-    return times.report()
+SIZES = (Size(terms=5_000, links=300_000, articles=5_000), Size(terms=100_000, links=1_500_000, articles=100_000))
+OTHER_MAP = Size(terms=1_000, links=10_000, articles=0)
+"""What the published map is swapped with."""
 
 
-def add_up(projection: Projection, starts: Iterable[TermId]) -> list[int]:
-    """Give the first terms by the sum of the stored vectors of ``starts``."""
-    total: dict[int, float] = {}
-    for start in starts:
-        for term, weight in zip(*(column.tolist() for column in projection.vector(start)), strict=True):
-            total[term] = total.get(term, 0.0) + weight
-    return sorted(total, key=lambda term: (-total[term], term))[:FIRST]
-
-
-def graphs(projection: Projection, starts: list[list[TermId]]) -> dict[str, object]:
-    """Time personalised PageRank at query time, and compare the first terms with those of the stored vectors."""
-    import igraph
-
-    rows = [projection.neighbours(TermId(term)) for term in range(len(projection))]
-    sizes = [len(near) for near, _ in rows]
-    source = np.repeat(np.arange(len(rows)), sizes)
-    target, weights = (np.concatenate([row[column] for row in rows]) for column in (0, 1))
-    outgoing = np.bincount(source, weights=weights, minlength=len(rows))
-    step = sparse.csr_matrix((weights / outgoing[source], (target, source)), shape=(len(rows), len(rows)))
-    once = source < target
-    graph = igraph.Graph(n=len(rows), edges=np.column_stack([source[once], target[once]]).tolist())
-    graph.es["weight"] = weights[once].tolist()
-
-    def iterate(ids: list[TermId]) -> list[int]:
-        start = np.zeros(len(rows))
-        start[ids] = 1 / len(ids)
-        mass = start
-        for _ in range(ITERATIONS):
-            mass = DAMPING * (step @ mass) + (1 - DAMPING) * start
-        return np.argsort(-mass, kind="stable")[:FIRST].tolist()
-
-    def by_igraph(ids: list[TermId]) -> list[int]:
-        mass = graph.personalized_pagerank(reset_vertices=list(ids), damping=DAMPING, weights="weight", directed=False)
-        return np.argsort(-np.array(mass), kind="stable")[:FIRST].tolist()
-
-    times, overlaps = Times(), []
-    for ids in starts:
-        stored = times("stored vectors", lambda ids=ids: add_up(projection, ids))
-        exact = times(f"power iteration, {ITERATIONS} rounds, scipy", lambda ids=ids: iterate(ids))
-        times("igraph", lambda ids=ids: by_igraph(ids))
-        overlaps.append(len(set(stored) & set(exact)) / FIRST)
-    return {"ms": times.report(), f"overlap_of_first_{FIRST}": round(float(np.mean(overlaps)), 4)}
-
-
-def texts(index: TextIndex, articles: int, queries: list[str], folder: Path) -> dict[str, object]:
-    """Time plain word search by others on the same texts."""
-    import bm25s
-
-    bodies = [f"{article.title} {article.text}" for article in index.articles_by_id(
-        [f"lib:made-up-{number:06}" for number in range(articles)]
-    ).values()]  # fmt: skip
-    database = sqlite3.connect(folder / "fts.db")
-    database.execute("CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(body, tokenize='porter')")
-    if database.execute("SELECT count(*) FROM texts").fetchone()[0] == 0:
-        database.executemany("INSERT INTO texts VALUES (?)", [(body,) for body in bodies])
-        database.commit()
-    retriever = bm25s.BM25()
-    retriever.index(bm25s.tokenize(bodies, show_progress=False), show_progress=False)
-    times = Times()
-    statement = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank LIMIT 10"
-    for text in queries:
-        times("SQLite FTS5", lambda text=text: database.execute(statement, [" OR ".join(text.split())]).fetchall())
-        times(
-            "bm25s",
-            lambda text=text: retriever.retrieve(
-                bm25s.tokenize(text, show_progress=False), k=10, show_progress=False, n_threads=1
-            ),
-        )
-    return {"ms": times.report()}
-
-
-def cypher(projection: Projection, starts: list[list[TermId]], folder: Path) -> dict[str, object]:
-    """Time the nearest terms within two links of the same map on a Neo4j of its own."""
-    from neo4j import GraphDatabase
-
-    from tests.servers.neo4j import PASSWORD, VERSION, Neo4jProcess
-
-    (folder / "neo4j").mkdir()
-    ask = (
-        "MATCH (s:Term)-[a:LINKED]-(m:Term) WHERE s.id IN $ids WITH m, sum(a.weight) AS near "
-        "MATCH (m)-[b:LINKED]-(n:Term) WHERE NOT n.id IN $ids "
-        "RETURN n.id AS id, sum(near * b.weight) AS score ORDER BY score DESC LIMIT 20"
-    )
-    measured = Neo4jProcess(folder / "neo4j", heap="2g", pagecache="512m", brief=False)
-    with measured.running() as server:
-        address = f"bolt://127.0.0.1:{server.port}"
-        with GraphDatabase.driver(address, auth=("neo4j", PASSWORD), notifications_min_severity="OFF") as driver:
-            driver.execute_query("CREATE CONSTRAINT term IF NOT EXISTS FOR (t:Term) REQUIRE t.id IS UNIQUE")
-            for start in range(0, len(projection), 10_000):
-                ids = list(range(start, min(len(projection), start + 10_000)))
-                driver.execute_query("UNWIND $ids AS id CREATE (:Term {id: id})", ids=ids)
-            rows = []
-            for term in range(len(projection)):
-                near, weights = projection.neighbours(TermId(term))
-                rows += [[term, b, w] for b, w in zip(near.tolist(), weights.tolist(), strict=True) if term < b]
-                if len(rows) > 20_000 or term == len(projection) - 1:
-                    driver.execute_query(
-                        "UNWIND $rows AS r MATCH (a:Term {id: r[0]}) MATCH (b:Term {id: r[1]}) "
-                        "CREATE (a)-[:LINKED {weight: r[2]}]->(b)",
-                        rows=rows,
-                    )
-                    rows = []
-            times = Times()
-            for ids in starts:
-                times("two links", lambda ids=ids: driver.execute_query(ask, ids=list(map(int, ids))))
-    return {"ms": times.report(), "server": f"Neo4j Community {VERSION}, heap 2g"}
-
-
-def an_edit(library: Library, projection: Projection, index: TextIndex, *, times: int) -> dict[str, float]:
-    """Time a correction until a reader opened anew finds it."""
-    taken = []
-    for number in range(times):
-        word = f"zzedit{number}"
-        started = time.perf_counter()
-        library.correct("lib:made-up-000007", "title", f"Corrected {word}")
-        edited = build_index(
-            library=library, projection=projection, folder=index.folder.parent, progress=silent, edited=index.digest
-        )
-        found = search(Query(text=word, expand=False), projection=projection, index=edited, gate=load_gate())
-        taken.append(time.perf_counter() - started)
-        assert [result.id for result in found.results] == ["lib:made-up-000007"]
-    taken.sort()
-    return {"seconds_p50": round(taken[len(taken) // 2], 3), "seconds_max": round(taken[-1], 3)}
-
-
-def prepare(work: Path, *, terms: int, links: int, articles: int) -> dict[str, float]:
-    """Make map, projection, library and index, unless they are there already."""
-    made: dict[str, float] = {}
-    if not (work / "projection").exists():
-        build = made_up_map(terms=terms, links=links)
+def prepare(home: Home, size: Size) -> Measured:
+    """Make the map, another one to swap it with, library and index, unless they are there; give what that took."""
+    told = home.root / "took.json"
+    if told.exists():
+        return dict(json.loads(told.read_text()))
+    took: Measured = {}
+    for each in (OTHER_MAP, size):
+        build = made_up_map(terms=each.terms, links=each.links)
         started = time.monotonic()
-        make_projection(build, texts=(), folder=work / "projection")
-        made["projection_seconds"] = round(time.monotonic() - started, 1)
+        make_projection(build, texts=(), folder=home.projections / build.digest)
+        took["projection_seconds"] = round(time.monotonic() - started, 1)
+        home.point("map", build.digest)
         del build
-    projection = Projection.open(work / "projection")
-    library = Library.open(work / "library")
-    if not len(library):
-        library.add(made_up_articles(articles, names=list(projection.titles)))
-    if not (work / "index.txt").exists():
-        started = time.monotonic()
-        index = build_index(library=library, projection=projection, folder=work / "index", progress=silent)
-        made["index_seconds"] = round(time.monotonic() - started, 1)
-        (work / "index.txt").write_text(index.digest)
-    return made
+    names = list(published_projection(home).titles)
+    Library.open(home.library).add(made_up_articles(size.articles, names=names))
+    started = time.monotonic()
+    make_index(home, progress=silent)
+    took["index_seconds"] = round(time.monotonic() - started, 1)
+    told.write_text(json.dumps(took))
+    return took
 
 
-def _only_search(work: Path, queries: int) -> None:
-    """Print what a process that only searches takes: the steps, and its peak memory."""
-    projection, index = _opened(work)
-    steps = ours(projection, index, made_up_queries(queries, names=list(projection.titles)))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"ms": steps, "rss_mb_peak": peak}))
+@dataclass(slots=True)
+class Load:
+    """Clients that search over HTTP, one request after the other, until told to stop."""
+
+    address: str
+    headers: dict[str, str]
+    queries: list[str]
+    milliseconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        done = threading.Event()
+        clients = [threading.Thread(target=self._search_on, args=(done, place)) for place in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        try:
+            yield
+        finally:
+            done.set()
+            for client in clients:
+                client.join()
+
+    def _search_on(self, done: threading.Event, place: int) -> None:
+        with httpx.Client(base_url=self.address, headers=self.headers, timeout=60) as client:
+            for text in cycle(self.queries[place::CLIENTS]):
+                if done.is_set():
+                    return
+                started = time.perf_counter()
+                answer = client.post("api/v1/search", json={"query": text})
+                self.milliseconds.append((time.perf_counter() - started) * 1000)
+                if answer.status_code != 200:
+                    self.errors.append(answer.text)
 
 
-def _opened(work: Path) -> tuple[Projection, TextIndex]:
-    return Projection.open(work / "projection"), open_index(work / "index" / (work / "index.txt").read_text())
+def under_load(home: Home, keys: Keys) -> Measured:
+    """Edit the library and swap the map while others search; each change must show in the next answer."""
+    maps = [home.current("map") or "", *(folder.name for folder in home.projections.iterdir())]
+    other = next(digest for digest in maps if digest != maps[0])
+    headers = {role: _headers(home, keys, role) for role in ("curator", "clinician")}
+    queries = made_up_queries(QUERIES, names=list(published_projection(home).titles))
+    with (
+        serving(home, keys) as address,
+        httpx.Client(base_url=address, headers=headers["clinician"], timeout=60) as client,
+    ):
+        load = Load(address, headers["clinician"], queries)
+
+        def found(text: str) -> Measured:
+            answer = client.post("api/v1/search", json={"query": text, "expand": False})
+            answer.raise_for_status()
+            return dict(answer.json())
+
+        def edit(number: int) -> None:
+            path, word = "api/v1/articles/lib:made-up-000007", f"zzedit{number}of{time.time_ns()}"
+            body = {"field": "title", "value": f"Corrected {word}"}
+            client.patch(path, json=body, headers=headers["curator"]).raise_for_status()
+            assert [result["id"] for result in found(word)["results"]] == ["lib:made-up-000007"]  # type: ignore[attr-defined]
+
+        def swap(number: int) -> None:
+            digest = (other, maps[0])[number % 2]
+            home.point("map", digest)
+            assert found("stroke")["build"] == digest
+
+        edit(-1)
+        alone = _seconds(edit)
+        with load.running():
+            edits, swaps = _seconds(edit), _seconds(swap)
+    return {
+        "clients": CLIENTS,
+        "searches": len(load.milliseconds),
+        "errors": len(load.errors),
+        "ms": spread(load.milliseconds),
+        "edit_until_found_seconds_without_load": alone,
+        "edit_until_found_seconds": edits,
+        "swap_until_answered_seconds": swaps,
+    }
 
 
-def measure(work: Path, *, terms: int, links: int, articles: int, queries: int, neo4j: bool) -> dict[str, object]:
-    """Measure everything, searching in a process of its own."""
-    report: dict[str, object] = {"terms": terms, "links": links, "articles": articles, "queries": queries}
-    report |= prepare(work, terms=terms, links=links, articles=articles)
-    words = [sys.executable, "-m", "benchmarks.search_speed", "--only-search", f"--work={work}", f"--queries={queries}"]
-    report["strokemap"] = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
-    projection, index = _opened(work)
-    report["edit"] = an_edit(Library.open(work / "library"), projection, index, times=5)
-    chance = random.Random(7)
-    some = [[TermId(chance.randrange(terms)) for _ in range(chance.randint(1, 2))] for _ in range(50)]
-    report["expansion"] = graphs(projection, some)
-    asked = made_up_queries(50, names=list(projection.titles))
-    report["words"] = texts(index, articles, asked, work)
+def _seconds(change: Callable[[int], None]) -> dict[str, float]:
+    taken = []
+    for number in range(CHANGES):
+        started = time.perf_counter()
+        change(number)
+        taken.append(time.perf_counter() - started)
+    return {"p50": round(sorted(taken)[CHANGES // 2], 3), "max": round(max(taken), 3)}
+
+
+def _headers(home: Home, keys: Keys, role: str) -> dict[str, str]:
+    caller = Caller(role=role, subject="benchmark", institution="north")
+    token = make_token(caller, key=keys.secret("token"), origin=home.origin, now=utc_now())
+    return {"Authorization": f"Bearer {token}"}
+
+
+@contextmanager
+def serving(home: Home, keys: Keys) -> Iterator[str]:
+    """Serve a home in a process of its own; give the address."""
+    words = [sys.executable, "-m", "api.cli.main", "--home", str(home.root), "serve", "--port", "0"]
+    environment = os.environ | {"STROKEMAP_KEYS": str(keys.folder)}
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[2]
+        finally:
+            process.terminate()
+
+
+def measure(work: Path, size: Size, *, neo4j: bool) -> Measured:
+    """Measure everything at one size; the steps in a process that only searches."""
+    # `serve` takes self-made keys for a demonstration only.
+    home = open_home(work / "home", demonstration=True)
+    report: Measured = {"terms": size.terms, "links": size.links, "articles": size.articles, "queries": QUERIES}
+    report["made"] = prepare(home, size)
+    words = [sys.executable, "-m", "benchmarks.search_steps", str(home.root)]
+    report["strokemap"] = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, cwd=ROOT).stdout)
+    report["under load"] = under_load(home, Keys(folder=work / "keys", origin=home.origin))
+    projection = published_projection(home)
+    starts = some_starts(size.terms)
+    report["expansion"] = graphs(projection, starts)
+    asked = made_up_queries(QUERIES, names=list(projection.titles))
+    report["words"] = texts(Library.open(home.library), asked, folder=work)
     if neo4j:
-        report["cypher"] = cypher(projection, some[:20], work)
+        report["cypher"] = cypher(projection, starts, folder=work)
     return report
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("terms", 100_000), ("links", 1_500_000), ("articles", 100_000), ("queries", 300)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    for name in ("terms", "links", "articles"):
+        parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--neo4j", action="store_true")
-    parser.add_argument("--only-search", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--evidence", action="store_true")
     given = parser.parse_args()
-    if given.only_search:
-        _only_search(given.work, given.queries)
-        return
-    sizes = {name: getattr(given, name) for name in ("terms", "links", "articles", "queries")}
+    sizes = (Size(terms=given.terms, links=given.links, articles=given.articles),) if given.terms else SIZES
+    measured = []
     with tempfile.TemporaryDirectory() as folder:
-        work = given.work or Path(folder)
-        work.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(measure(work, **sizes, neo4j=given.neo4j), indent=1))
+        for size in sizes:
+            work = (given.work or Path(folder)) / f"{size.terms}-{size.links}-{size.articles}"
+            measured.append(measure(work, size, neo4j=given.neo4j))
+            print(json.dumps(measured[-1], indent=1), flush=True)
+    if given.evidence:
+        write("search_speed", {"sizes": measured}, command=COMMAND)
 
 
 if __name__ == "__main__":

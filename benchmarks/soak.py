@@ -22,8 +22,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import acquisition
-
 ROOT = Path(__file__).parent.parent
 EVIDENCE = ROOT / "docs" / "evidence"
 KILLS = 100
@@ -132,6 +130,7 @@ def measure_histories(home: Home, data: Path) -> None:
 
 def measure_acquisition(folder: Path, data: Path) -> None:
     """Shake acquisition: 200 kills, fewer on Hive, full disks; and how fast it is beside a bare copy of the files."""
+    from benchmarks import acquisition  # other benchmarks stand upon this file, and need little of it
     from tests.servers.hive import hive_in
 
     (folder / "fast").mkdir()

@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from kg_builder.crawl import Accepted, Crawled
 from kg_builder.digest import digest_build
-from kg_builder.model import Build, Digest, Evidence, Link, Made, Page, PageText, Site, Term, titles_by_name
+from kg_builder.model import Build, Digest, Evidence, Link, Page, PageText, Term, titles_by_name
 from kg_builder.projection import Projection, make_projection
 from kg_builder.stores.base import MapStore
 from kg_builder.wikitext import first_sentence
@@ -18,12 +17,8 @@ from strokemap.home import Home
 from strokemap.progress import Progress
 from strokemap.topic import Topic
 
-NO_SITE = Site()
 
-
-def assemble(
-    topic: Topic, *, crawled: Crawled, source: str, now: datetime, site: Site = NO_SITE
-) -> tuple[Build, Iterable[PageText]]:
+def assemble(topic: Topic, *, crawled: Crawled) -> tuple[Build, Iterable[PageText]]:
     """Make the build of a crawl, and the texts of its terms in order of title.
 
     Two terms are linked where either's page mentions the other, under its title or a redirect to it.
@@ -31,18 +26,7 @@ def assemble(
     accepted = sorted(crawled.terms, key=lambda term: term.page.title)
     terms = tuple(map(_term, accepted))
     links = _links([term.page for term in accepted])
-    made = Made(
-        source=source,
-        site=site,
-        judge=crawled.judge,
-        pages=crawled.pages,
-        requests=crawled.requests,
-        failed=crawled.failed,
-        unread=crawled.unread,
-        passed_over=crawled.passed_over,
-        at=now,
-    )
-    build = Build(digest=digest_build(topic, terms, links), topic=topic, terms=terms, links=links, made=made)
+    build = Build(digest=digest_build(topic, terms, links), topic=topic, terms=terms, links=links, made=crawled.made)
     return build, [PageText(title=term.page.title, sections=term.page.sections) for term in accepted]
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from kg_builder.decisions import in_force
 from kg_builder.frontier import Frontier
 from kg_builder.judge.base import Context, Judge
-from kg_builder.model import Candidate, Decision, Evidence, Judgement, Page
+from kg_builder.model import Candidate, Decision, Evidence, Judgement, Made, Page
 from kg_builder.sources.base import PageSource
 from kg_builder.titles import is_subject
 from strokemap.errors import StartingTermsMissing
@@ -44,15 +44,9 @@ class Crawled:
     """What a crawl came back with, terms in order of title."""
 
     terms: tuple[Accepted, ...]
-    judge: str
-    pages: int
-    requests: int
-    failed: tuple[str, ...]
-    """Starting terms that the source lacks and pages that could not be had, each with the reason."""
-    unread: int
-    """How many linked titles were left unread because ``max_pages`` was reached: above 0, the map is cut."""
-    passed_over: int = 0
-    """How many titles at the topic's path length the judge found not worth reading."""
+    made: Made
+    whole: bool = True
+    """Whether all pages could be had; else, resuming asks for those that failed."""
 
 
 def crawl(
@@ -93,15 +87,18 @@ def crawl(
         for title, page in frontier.pages(followed).items():
             relevance, reasons = round(followed[title].score, RELEVANCE_PLACES), followed[title].reasons
             accepted[title] = Accepted(page=page, path_length=path_length, relevance=relevance, reasons=reasons)
-    return Crawled(
-        terms=tuple(accepted[title] for title in sorted(accepted)),
+    made = Made(
+        source=source.name,
+        site=source.site,
         judge=judge.name,
         pages=len(reader.pages),
         requests=source.requests,
         failed=tuple(f"{title}: {reason}" for title, reason in sorted((reader.lacking | reader.failed).items())),
         unread=len(reader.unread),
         passed_over=len(passed_over),
+        at=now,
     )
+    return Crawled(terms=tuple(accepted[title] for title in sorted(accepted)), made=made, whole=not reader.failed)
 
 
 def forget_changed(frontier: Frontier, *, source: PageSource, now: datetime, progress: Progress) -> None:

@@ -30,10 +30,8 @@ class Plan:
     merged: dict[str, str] = field(default_factory=dict)
     """The title merged away → the title it became part of."""
     renamed: dict[str, str] = field(default_factory=dict)
-    split: list[Decision] = field(default_factory=list)
-    names: list[tuple[str, str]] = field(default_factory=list)
-    codes: list[tuple[str, str]] = field(default_factory=list)
-    links: list[Decision] = field(default_factory=list)
+    added: dict[str, list[Decision]] = field(default_factory=lambda: defaultdict(list))
+    """The decisions to split, to add a name (alias), a code or a link, by their action, oldest first."""
     cut: set[frozenset[str]] = field(default_factory=set)
     settled: set[str] = field(default_factory=set)
     """Titles that a curator has looked at and decided on."""
@@ -60,16 +58,10 @@ def read_plan(decisions: Sequence[Decision]) -> Plan:
                 plan.rejected |= plan.all_titles(term)
             case "merge" if plan.final(value) != plan.final(term):
                 plan.merged[value] = term
-            case "split":
-                plan.split.append(decision)
             case "rename":
                 plan.renamed[term] = value
-            case "alias":
-                plan.names.append((term, value))
-            case "code":
-                plan.codes.append((term, value))
-            case "link":
-                plan.links.append(decision)
+            case "split" | "alias" | "code" | "link":
+                plan.added[decision.action].append(decision)
             case "unlink":
                 plan.cut |= {frozenset(pair) for pair in product(plan.all_titles(term), plan.all_titles(value))}
         if decision.action in ("accept", "reject", "merge", "rename"):
@@ -96,7 +88,7 @@ def apply_decisions(build: Build, decisions: Sequence[Decision]) -> Build:
     evidence, except for what the merged pages say of each other.
     """
     plan = read_plan(decisions)
-    for decision in plan.split:
+    for decision in plan.added["split"]:
         build = _split(build, decision, plan)
     terms = _apply_to_terms(build.terms, plan)
     links = _apply_to_links(build.links, plan, {term.title for term in terms})
@@ -163,11 +155,11 @@ def _apply_to_terms(terms: Sequence[Term], plan: Plan) -> tuple[Term, ...]:
         if term.title not in plan.rejected:
             groups[plan.final(term.title)].append(term)
     names, codes = defaultdict(set), defaultdict(set)
-    for title, name in plan.names:
-        names[plan.final(title)].add(name)
-    for title, code in plan.codes:
-        system, _, value = code.partition(":")
-        codes[plan.final(title)].add((system, value))
+    for one in plan.added["alias"]:
+        names[plan.final(one.term)].add(one.value)
+    for one in plan.added["code"]:
+        system, _, value = one.value.partition(":")
+        codes[plan.final(one.term)].add((system, value))
     return tuple(
         group[0]
         if [term.title for term in group] == [title] and title not in names and title not in codes
@@ -204,7 +196,7 @@ def _apply_to_links(links: Sequence[Link], plan: Plan, titles: set[str]) -> tupl
         if frozenset((link.a, link.b)) not in plan.cut:
             said = (replace(one, source=plan.final(one.source), target=plan.final(one.target)) for one in link.evidence)
             add(link.a, link.b, said)
-    for decision in plan.links:
+    for decision in plan.added["link"]:
         source, target = plan.final(decision.term), plan.final(decision.value)
         shown = Evidence(source=source, target=target, section=CURATED, sentence=decision.why)
         add(decision.term, decision.value, [shown])

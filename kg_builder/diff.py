@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from kg_builder.decisions import CURATED
 from kg_builder.digest import canonical
-from kg_builder.model import Build, Decision, Evidence, Link, Term
+from kg_builder.model import Build, Decision, Evidence, Term
 
 _Key = TypeVar("_Key", str, tuple[str, str])
 _ON_WHAT_TERMS_ARE = ("merge", "split", "rename")
@@ -42,11 +42,6 @@ class BuildDiff:
     """Links of both whose evidence differs."""
     causes: tuple[Cause, ...]
     """At least one for each term and link above, in their order."""
-
-    @property
-    def same(self) -> bool:
-        """Whether both builds say the same."""
-        return not any(getattr(self, name) for name in self.__dataclass_fields__)
 
 
 def diff_builds(a: Build, b: Build, decisions: Sequence[Decision] = ()) -> BuildDiff:
@@ -82,22 +77,16 @@ def _compare(old: Mapping[_Key, object], new: Mapping[_Key, object]) -> list[tup
     return [tuple(sorted(keys)) for keys in (new.keys() - old.keys(), old.keys() - new.keys(), changed)]
 
 
-@dataclass(slots=True)
 class _Side:
     """One build by title, by pair, and by term the evidence that others' pages give of it."""
 
-    build: Build
-    terms: dict[str, Term] = field(init=False)
-    links: dict[tuple[str, str], Link] = field(init=False)
-    pointing: dict[str, set[Evidence]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.terms = {term.title: term for term in self.build.terms}
-        self.links = {(link.a, link.b): link for link in self.build.links}
-        self.pointing = {term.title: set() for term in self.build.terms}
-        for link in self.build.links:
+    def __init__(self, build: Build) -> None:
+        self.terms = {term.title: term for term in build.terms}
+        self.links = {(link.a, link.b): link for link in build.links}
+        self.pointing: dict[str, set[Evidence]] = defaultdict(set)
+        for link in build.links:
             for evidence in link.evidence:
-                self.pointing.setdefault(evidence.target, set()).add(evidence)
+                self.pointing[evidence.target].add(evidence)
 
 
 class _Said(NamedTuple):
@@ -139,7 +128,7 @@ class _Why:
             yield from (Cause(of=(title,), page=page, why=why) for page, why in sorted(pages.items()))
 
     def _pages_behind(self, title: str, old: Term | None, new: Term | None) -> dict[str, str]:
-        said = self._old.pointing.get(title, set()) ^ self._new.pointing.get(title, set())
+        said = self._old.pointing[title] ^ self._new.pointing[title]
         pages = {one.source: self._page(one.source) for one in said}
         if old is None or new is None:
             # What came or went takes its mentions along: only pages that changed themselves may have caused it.

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from kg_builder.crawl import BATCH, no_starting_terms
 from kg_builder.judge.rules import find_in, vocabulary_of
-from kg_builder.lines import read_lines
 from kg_builder.model import Build, Page
 from kg_builder.sources.base import PageSource
 from kg_builder.titles import is_subject
 from strokemap.errors import LabelsMalformed
 from strokemap.progress import Progress
+from strokemap.reading import read_lines
 from strokemap.topic import Topic
 
 RESAMPLES, SEED = 5000, 20211
@@ -75,7 +75,7 @@ class _Graph:
 
 def read_labels(path: Path, *, column: str) -> Labels:
     """Read a TSV with ``title`` and columns of 1, 0 or empty. Errors: InputMissing, LabelsMalformed with file:line."""
-    lines = read_lines(path, what="labels", wanted="a TSV file", malformed=LabelsMalformed)
+    lines = read_lines(path, what="file of labels", wanted="a TSV file", malformed=LabelsMalformed)
     header = lines[0].split("\t") if lines else []
     for needed in ("title", column):
         if needed not in header:

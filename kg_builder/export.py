@@ -15,11 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from xml.sax.saxutils import XMLGenerator
-from xml.sax.xmlreader import AttributesImpl
+from types import MappingProxyType
+from xml.etree.ElementTree import Element, SubElement, tostring
 
-from kg_builder.evidence import best_evidence, link_weight
-from kg_builder.model import Build, Decision, Term
+from kg_builder.model import Build, Decision, Term, best_evidence
 from kg_builder.replacing import replacing
 from strokemap.errors import ExportUnwritable, UsageError
 
@@ -116,42 +115,25 @@ def _link_rows(build: Build) -> Iterator[tuple[str, str, dict[str, object]]]:
     for link in build.links:
         best = best_evidence(link.evidence)
         shown = {"sentence": best.sentence, "section": best.section, "page": best.source}
-        yield link.a, link.b, {"weight": link_weight(link), "mentions": len(link.evidence), **shown}
+        yield link.a, link.b, {"weight": link.weight, "mentions": len(link.evidence), **shown}
 
 
 def _write_graphml(build: Build, path: Path) -> None:
+    keys = [(kind, *one) for kind, keys in (("node", _NODE_KEYS), ("edge", _EDGE_KEYS)) for one in keys.items()]
     with _new_file(path) as file:
-        xml = XMLGenerator(file, "utf-8", short_empty_elements=True)
-        xml.startDocument()
-        _open(xml, "graphml", xmlns="http://graphml.graphdrawing.org/xmlns")
-        for kind, keys in (("node", _NODE_KEYS), ("edge", _EDGE_KEYS)):
-            for name, datatype in keys.items():
-                _open(xml, "key", **{"id": name, "for": kind, "attr.name": name, "attr.type": datatype})
-                _close(xml, "key")
-        _open(xml, "graph", id=build.digest, edgedefault="undirected")
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n')
+        for kind, name, datatype in keys:
+            file.write(_element("key", {"id": name, "for": kind, "attr.name": name, "attr.type": datatype}))
+        file.write(f'<graph id="{build.digest}" edgedefault="undirected">\n')
         for term in build.terms:
-            _write_element(xml, "node", {"id": term.title}, _term_fields(term))
+            file.write(_element("node", {"id": term.title}, _term_fields(term)))
         for a, b, fields in _link_rows(build):
-            _write_element(xml, "edge", {"source": a, "target": b}, fields)
-        _close(xml, "graph")
-        _close(xml, "graphml")
-        xml.endDocument()
+            file.write(_element("edge", {"source": a, "target": b}, fields))
+        file.write("</graph>\n</graphml>\n")
 
 
-def _write_element(xml: XMLGenerator, name: str, attributes: Mapping[str, str], data: Mapping[str, object]) -> None:
-    _open(xml, name, **attributes)
+def _element(tag: str, attributes: Mapping[str, str], data: Mapping[str, object] = MappingProxyType({})) -> str:
+    element = Element(tag, {key: _NOT_XML.sub("", value) for key, value in attributes.items()})
     for key, value in data.items():
-        xml.startElement("data", AttributesImpl({"key": key}))
-        xml.characters(_NOT_XML.sub("", str(value)))
-        xml.endElement("data")
-    _close(xml, name)
-
-
-def _open(xml: XMLGenerator, name: str, **attributes: str) -> None:
-    xml.startElement(name, AttributesImpl({key: _NOT_XML.sub("", value) for key, value in attributes.items()}))
-    xml.ignorableWhitespace("\n")
-
-
-def _close(xml: XMLGenerator, name: str) -> None:
-    xml.endElement(name)
-    xml.ignorableWhitespace("\n")
+        SubElement(element, "data", key=key).text = _NOT_XML.sub("", str(value))
+    return tostring(element, encoding="unicode") + "\n"

@@ -47,11 +47,6 @@ class Frontier:
         return cls(folder / "frontier.sqlite")
 
     @property
-    def started(self) -> bool:
-        """Whether there is anything to resume."""
-        return bool(self._rows("SELECT 1 FROM resolved LIMIT 1"))
-
-    @property
     def finished(self) -> bool:
         """Whether the crawl came to its end: there is nothing to resume, but something to refresh."""
         return bool(self._rows("SELECT 1 FROM made_for WHERE aspect = 'finished'"))
@@ -61,11 +56,6 @@ class Frontier:
         """The moment before which nothing was read of what is kept; None where nothing is."""
         rows = self._rows("SELECT value FROM made_for WHERE aspect = 'read_since'")
         return datetime.fromisoformat(rows[0][0]) if rows else None
-
-    @property
-    def pages_read(self) -> int:
-        """How many pages are kept."""
-        return int(self._rows("SELECT count(*) FROM pages")[0][0])
 
     def clear(self) -> None:
         """Forget everything, whatever state the file is in."""
@@ -103,7 +93,9 @@ class Frontier:
     def forget(self, titles: Collection[str], *, now: datetime) -> None:
         """Forget the pages of these titles, whichever of their names is among them, and all judgements."""
         names = set(titles)
-        gone = {page.title for page in self._all_pages() if not names.isdisjoint(page.names)}
+        with self._usable():
+            pages = (_unpacked(body) for (body,) in self._db.execute("SELECT body FROM pages"))
+            gone = {page.title for page in pages if not names.isdisjoint(page.names)}
         asked = [(title,) for title, page in self.resolved().items() if {normalise_title(title), page} & (names | gone)]
         with self._transaction():
             self._db.executemany("DELETE FROM pages WHERE title = ?", [(title,) for title in gone])
@@ -135,10 +127,6 @@ class Frontier:
         bodies = (body for title in titles for (body,) in self._rows("SELECT body FROM pages WHERE title = ?", title))
         with self._usable():
             return {page.title: page for page in map(_unpacked, bodies)}
-
-    def _all_pages(self) -> Iterator[Page]:
-        with self._usable():
-            yield from (_unpacked(body) for (body,) in self._db.execute("SELECT body FROM pages"))
 
     def keep_level(self, path_length: int, judgements: Sequence[Judgement]) -> None:
         """Keep all judgements of one path length, whole or not at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,6 +79,13 @@ class Evidence:
     sentence: str
 
 
+def best_evidence(evidence: Iterable[Evidence]) -> Evidence:
+    """Choose what to show: a sentence of the lead before others, the shortest first, no sentence at all last."""
+    return min(
+        evidence, key=lambda one: (not one.sentence, bool(one.section), len(one.sentence), one.sentence, one.section)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """A node of the map. ``relevance`` is the judge's score, 1.0 for starting terms."""
@@ -100,6 +108,16 @@ class Link:
     a: str
     b: str
     evidence: tuple[Evidence, ...]
+
+    @property
+    def weight(self) -> float:
+        """log2(1 + mentions), a mention in the lead counted twice; times 1.5 if both pages mention the other.
+
+        One mention in the body weighs 1.
+        """
+        mentions = sum(1 if evidence.section else 2 for evidence in self.evidence)
+        mutual = len({evidence.source for evidence in self.evidence}) > 1
+        return round(math.log2(1 + mentions) * (1.5 if mutual else 1.0), 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

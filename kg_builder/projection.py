@@ -179,7 +179,7 @@ class Projection:
         return float(self._specificities[term])
 
     def neighbours(self, term: TermId) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Give the linked terms in ascending order and the links' weights; evidence.py has the formula."""
+        """Give the linked terms in ascending order and the links' weights."""
         return self._links.row(term)
 
     def links(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

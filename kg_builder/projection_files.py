@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from kg_builder.columns import WeightedRows, hash_key, write_array, write_lists, write_rows, write_strings
-from kg_builder.evidence import best_evidence, link_weight
 from kg_builder.manifest import unharmed, write_manifest
-from kg_builder.model import Build, Evidence, PageText, Term
+from kg_builder.model import Build, Evidence, PageText, Term, best_evidence
 from kg_builder.pagerank import specificities, vectors
 from kg_builder.replacing import replacing
-from strokemap.errors import HomeUnwritable
+from strokemap.home import writing
 from strokemap.progress import Progress
 from strokemap.text import name_key
 
@@ -25,17 +24,12 @@ def write_projection(build: Build, *, texts: Iterable[PageText], folder: Path, p
     if unharmed(folder, digest=build.digest):
         return
     beside = folder.with_name(".making")
-    try:
+    hint = "Make room on the disk, or mend the folder's permissions, then publish again."
+    with writing("The projection", where=folder, hint=hint):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with replacing(folder, beside=beside):
             beside.mkdir()
             _write_files(build, texts=texts, folder=beside, progress=progress)
-    except OSError as error:
-        raise HomeUnwritable(
-            f"The projection can't be written: {error.strerror or 'unknown reason'}.",
-            hint="Make room or mend the folder's permissions, then publish again.",
-            where=str(folder),
-        ) from error
 
 
 def _write_files(build: Build, *, texts: Iterable[PageText], folder: Path, progress: Progress) -> None:
@@ -95,7 +89,7 @@ def _write_links(build: Build, folder: Path, progress: Progress) -> None:
             chosen.append(best_evidence(item for item in link.evidence if item.source == source))
         for entry, (one, other) in enumerate(((link.a, link.b), (link.b, link.a)), start=2 * number):
             pairs[:, entry] = rank[one], rank[other]
-            weights[entry] = link_weight(link)
+            weights[entry] = link.weight
             # Seen from a term, its own page's sentence is shown where there is one.
             evidence[entry] = shown[one] if one in shown else shown[other]
     order = np.lexsort((pairs[1], pairs[0]))

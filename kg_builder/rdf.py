@@ -64,15 +64,15 @@ def serialise(build: Build, *, decisions: Sequence[Decision], format: str) -> It
             yield "\n".join(sorted(_graph(chunk).serialize(format="nt").strip("\n").split("\n"))) + "\n"
         return
     graph = _graph(triples)
-    yield _ordered(graph.serialize(format="json-ld", auto_compact=True)) if format == "jsonld" else graph.serialize()
-
-
-def _ordered(jsonld: str) -> str:
-    # rdflib lists nodes and values in the order of a set, which differs from run to run.
-    return json.dumps(_sorted(json.loads(jsonld)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    if format == "turtle":
+        yield graph.serialize()
+        return
+    document = _sorted(json.loads(graph.serialize(format="json-ld", auto_compact=True)))
+    yield json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _sorted(value: object) -> object:
+    """Sort JSON: rdflib lists nodes and values in the order of a set, which differs from run to run."""
     if isinstance(value, dict):
         return {key: _sorted(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -172,18 +172,14 @@ def _link(link: Link) -> Iterator[Triple]:
     yield a, SKOS.related, b
     yield b, SKOS.related, a
     for evidence in link.evidence:
-        yield from _evidence(evidence)
-
-
-def _evidence(evidence: Evidence) -> Iterator[Triple]:
-    said = "\n".join((evidence.source, evidence.target, evidence.section, evidence.sentence))
-    node = name("evidence", hashlib.sha256(said.encode()).hexdigest()[:32])
-    yield node, RDF.type, RDF.Statement
-    yield node, RDF.subject, name("term", evidence.source)
-    yield node, RDF.predicate, SKOS.related
-    yield node, RDF.object, name("term", evidence.target)
-    yield node, SM.section, Literal(evidence.section)
-    yield node, SM.sentence, Literal(evidence.sentence, lang=_LANGUAGE)
+        said = "\n".join((evidence.source, evidence.target, evidence.section, evidence.sentence))
+        node = name("evidence", hashlib.sha256(said.encode()).hexdigest()[:32])
+        yield node, RDF.type, RDF.Statement
+        yield node, RDF.subject, name("term", evidence.source)
+        yield node, RDF.predicate, SKOS.related
+        yield node, RDF.object, name("term", evidence.target)
+        yield node, SM.section, Literal(evidence.section)
+        yield node, SM.sentence, Literal(evidence.sentence, lang=_LANGUAGE)
 
 
 def _each(subject: URIRef, predicate: URIRef, *objects: Node) -> Iterator[Triple]:

@@ -16,7 +16,7 @@ Pure: no clock, no network, no write. The ledger entry and the time taken are ad
 
 from recommend.reasons import Reason
 from recommend.recommend import Recommendation, Recommended, Withheld, recommend
-from recommend.rules import Rulebook, check_rules, load_rulebook
+from recommend.rules import Rulebook, load_rulebook
 from recommend.weights import Weights, load_weights
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Rulebook",
     "Weights",
     "Withheld",
-    "check_rules",
     "load_rulebook",
     "load_weights",
     "recommend",

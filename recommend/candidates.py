@@ -10,9 +10,10 @@ from recommend.match import spread
 from recommend.needs import Need
 from recommend.weights import Limits
 from search.article import WIKI, Article
+from search.expand import ExpandedTerm
 from search.index import TextIndex
 from search.query import Filters
-from search.retrieve import Hit, WeightedQuery, WeightedTerm, find_about, retrieve
+from search.retrieve import WeightedQuery, find_about, retrieve
 from strokemap.text import is_abbreviation
 
 _MOST_NAMES = 6
@@ -44,7 +45,11 @@ def find_candidates(
         names = [name for term in query.terms for name in term.names]
         found.update(find_about(names, index=index, limit=max(1, len(index))))
         hits = retrieve(query, index=index, filters=Filters(), limit=int(limits.found))
-        own = {hit.id: _own_score(hit, own=query.terms[0].title) for hit in hits if _readable(hit.article)}
+        own = {
+            hit.id: sum(part.score for part in hit.parts if part.term == need.names[0])
+            for hit in hits
+            if _readable(hit.article)
+        }
         best = max(own.values(), default=0.0) or 1.0
         for id, score in own.items():
             shares.setdefault(id, {})[need.names] = score / best
@@ -56,11 +61,11 @@ def find_candidates(
 
 def make_query(need: Need, *, projection: Projection, limits: Limits) -> WeightedQuery:
     """Ask for the need's own names, and at low weight for its nearest terms in the map."""
-    own = WeightedTerm(title=need.names[0], names=_names(need, projection=projection), weight=1.0)
+    own = ExpandedTerm(term=need.names[0], names=_names(need, projection=projection), weight=1.0)
     near = spread(need, projection=projection)
     nearest = sorted((term for term in near if term != need.term), key=lambda term: (-near[term], term))
     titles = {term: projection.titles[term] for term in nearest[: int(limits.spread)]}
-    others = [WeightedTerm(title=title, names=(title,), weight=near[term]) for term, title in titles.items()]
+    others = [ExpandedTerm(term=title, names=(title,), weight=near[term]) for term, title in titles.items()]
     return WeightedQuery(terms=(own, *others))
 
 
@@ -75,7 +80,3 @@ def _readable(article: Article) -> bool:
     # Hard sections of Wikipedia are no patient's reading. There are so many that, left to the rule for clinicians'
     # articles, they would bury whatever else a rule withholds.
     return not article.id.startswith(WIKI) or article.audience != "clinician"
-
-
-def _own_score(hit: Hit, *, own: str) -> float:
-    return sum(part.score for part in hit.parts if part.term == own)

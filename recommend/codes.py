@@ -142,13 +142,15 @@ def current(facts: Iterable[Fact]) -> tuple[Fact, ...]:
             kept.append(fact)
             continue
         thing = (fact.institution, fact.system, fact.code)
-        if thing not in newest or _recency(fact) >= _recency(newest[thing]):
+        older = newest.get(thing, fact)
+        if (day_number(fact), fact.value) >= (day_number(older), older.value):
             newest[thing] = fact
     return (*kept, *newest.values())
 
 
-def _recency(fact: Fact) -> tuple[int, str]:
-    return (fact.on.toordinal() if fact.on else 0, fact.value)
+def day_number(fact: Fact) -> int:
+    """Give a fact's day as a number; 0 for an unknown one."""
+    return fact.on.toordinal() if fact.on else 0
 
 
 def _read_row(cells: list[str], *, where: str) -> CodeRow:

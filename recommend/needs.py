@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hive_queries import Fact, Profile
 from kg_builder.projection import Projection, TermId
-from recommend.codes import CodeRow, Codes, current
+from recommend.codes import CodeRow, Codes, current, day_number
 from recommend.stage import AT_RISK, Stage
 from search.linker import find_term
 
@@ -47,10 +47,10 @@ def read_stage(stage: Stage, *, notes: tuple[Note, ...], profile: Profile, codes
     Before any stroke they are tied to the heaviest fact that speaks of a risk; without such a fact there are none.
     """
     if stage.name == AT_RISK:
-        tied = sorted(notes, key=_weight)
+        tied = sorted(notes, key=lambda note: -note.row.weight)
     else:
         strokes = [note for note in notes if _STROKE in note.row.names]
-        tied = sorted(strokes, key=lambda note: (note.fact.on != profile.stroke_on, _weight(note)))
+        tied = sorted(strokes, key=lambda note: (note.fact.on != profile.stroke_on, -note.row.weight))
     return tuple(Note(row=row, fact=tied[0].fact) for row in codes.of_stage(stage.name)) if tied else ()
 
 
@@ -69,10 +69,10 @@ def _make_need(group: list[Note], *, projection: Projection) -> Need:
     for note in group:
         # One prescription renewed twenty times is one thing to say.
         key = (note.row.plain, note.fact.column, note.fact.value)
-        if key not in newest or _day(note.fact) > _day(newest[key].fact):
+        if key not in newest or day_number(note.fact) > day_number(newest[key].fact):
             newest[key] = note
     notes = sorted(
-        newest.values(), key=lambda note: (_weight(note), -_day(note.fact), note.fact.column, note.row.plain)
+        newest.values(), key=lambda note: (-note.row.weight, -day_number(note.fact), note.fact.column, note.row.plain)
     )
     return Need(
         names=tuple(dict.fromkeys(name for note in notes for name in note.row.names)),
@@ -85,11 +85,3 @@ def _make_need(group: list[Note], *, projection: Projection) -> Need:
 def _term(note: Note, *, projection: Projection) -> TermId | None:
     found = (find_term(name, projection=projection) for name in note.row.names)
     return next((term for term in found if term is not None), None)
-
-
-def _weight(note: Note) -> float:
-    return -note.row.weight
-
-
-def _day(fact: Fact) -> int:
-    return fact.on.toordinal() if fact.on else 0

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from hive_queries import Fact
 from recommend.codes import Codes, FactPattern, load_codes, parse_pattern
 from recommend.stage import Stage
-from recommend.weights import load_weights
 from search.article import KINDS, STAGES, Article
 from search.query import AUDIENCES
 from strokemap.errors import RulesInvalid
@@ -138,21 +137,6 @@ def load_rulebook() -> Rulebook:
     """Read the shipped rules and codes. Errors: RulesInvalid with file and rule."""
     text = files("recommend").joinpath("rules.toml").read_text(encoding="utf-8")
     return parse_rulebook(text, codes=load_codes(), where="rules.toml")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulesChecked:
-    """How much was read and found sound."""
-
-    rules: int
-    codes: int
-    features: int
-
-
-def check_rules() -> RulesChecked:
-    """Read the shipped rules, codes and weights as recommending does. Errors: RulesInvalid with file and rule."""
-    rulebook, weights = load_rulebook(), load_weights()
-    return RulesChecked(rules=len(rulebook.rules), codes=len(rulebook.codes.rows), features=len(weights.features))
 
 
 def parse_rulebook(text: str, *, codes: Codes, where: str) -> Rulebook:

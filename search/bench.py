@@ -16,6 +16,7 @@ from search.index_files import write_index
 from search.lines import BadLine, json_lines, read_object, read_text, read_texts
 from search.pages import page_articles
 from search.query import MOST_CHARACTERS
+from search.reading import reading_grade
 from strokemap.errors import BenchMalformed
 from strokemap.progress import Progress
 
@@ -86,10 +87,12 @@ def _read(path: Path, make: Callable[[Mapping[str, object]], _Made]) -> Iterator
 
 
 def _article(fields: Mapping[str, object]) -> Article:
+    text = read_text(fields, "text")
     return Article(
         id=LIBRARY + _id(fields),
         title=read_text(fields, "title"),
-        text=read_text(fields, "text"),
+        text=text,
+        reading_grade=reading_grade(text),
         synonyms=read_texts(fields, "synonyms"),
         focus=read_text(fields, "focus"),
         subjects=read_texts(fields, "subjects"),

@@ -11,7 +11,7 @@ import numpy as np
 from kg_builder.projection import Projection
 from search.answer import understand
 from search.article import LIBRARY
-from search.bench import Bench, Judgements, open_bench
+from search.bench import Bench, Judgements
 from search.expand import Chosen, Expansion
 from search.gate import Gate
 from search.linker import Linked
@@ -59,29 +59,12 @@ class RetrievalEvaluation:
 
 
 def evaluate_retrieval(
-    corpus: Path,
-    queries: Path,
-    qrels: Path,
-    *,
-    projection: Projection | None,
-    work: Path,
-    gate: Gate,
-    progress: Progress,
-    runs: Path | None = None,
+    bench: Bench, *, projection: Projection | None, gate: Gate, progress: Progress, runs: Path | None = None
 ) -> RetrievalEvaluation:
     """Search a collection for each judged query and measure; ``projection=None`` measures the own words alone.
 
-    ``work`` takes text indexes while this runs; ``runs`` gets the runs in TREC's format and the gain of each query.
-    Errors: InputMissing, HomeUnwritable; BenchMalformed with file and line.
+    ``runs`` gets the runs in TREC's format and the gain of each query. Errors: HomeUnwritable.
     """
-    with open_bench(corpus, queries, qrels, projection=projection, work=work, progress=progress) as bench:
-        return evaluate_bench(bench, projection=projection, gate=gate, progress=progress, runs=runs)
-
-
-def evaluate_bench(
-    bench: Bench, *, projection: Projection | None, gate: Gate, progress: Progress, runs: Path | None = None
-) -> RetrievalEvaluation:
-    """Search an open collection as ``evaluate_retrieval`` does."""
     baseline, expanded, linked, acted = Run(), Run(), 0, 0
     for count, (id, text) in enumerate(bench.queries.items(), start=1):
         named, plain, expansion, wide = interpret(text, bench=bench, projection=projection, gate=gate)

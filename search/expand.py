@@ -52,7 +52,7 @@ class ExpandedTerm:
 
     term: str
     weight: float
-    reason: str
+    reason: str = ""
     path: tuple[Step, ...] = ()
     """From a linked term to this one; empty for other names, and where the map has no short path."""
     names: tuple[str, ...]
@@ -186,7 +186,7 @@ def names_of(term: TermId, *, audience: Audience, projection: Projection, said: 
     for known in (title, said):
         others.pop(name_key(known), None)
     usable = [name for name in others.values() if _usable(name, audience=audience)]
-    plain_first = sorted(usable, key=lambda name: (_difficulty(name), name))
+    plain_first = sorted(usable, key=difficulty)
     first = (title,) if name_key(title) != name_key(said) else ()
     return (*first, *(plain_first if audience == "patient" else plain_first[::-1]))[:MOST_NAMES]
 
@@ -198,7 +198,9 @@ def _usable(name: str, *, audience: Audience) -> bool:
     return True
 
 
-def _difficulty(name: str) -> float:
-    """Give how technical a name is: the mean syllables of its words; abbreviations are the most technical."""
+def difficulty(name: str) -> tuple[bool, float, str]:
+    """Give how technical a name is, to sort by: the mean syllables of its words; abbreviations come last."""
+    if is_abbreviation(name):
+        return True, 0.0, name
     parts = words(name)
-    return 9.0 if is_abbreviation(name) else sum(syllables(part) for part in parts) / max(1, len(parts))
+    return False, sum(syllables(part) for part in parts) / max(1, len(parts)), name

@@ -134,7 +134,7 @@ class TextIndex:
         if not groups:
             return ()
         clauses = [(Occur.Must, _boolean([(Occur.Should, query) for query in groups]))]
-        clauses += [(Occur.Must, _silent(self._query(clause))) for clause in request.required]
+        clauses += [(Occur.Must, _constant(self._query(clause))) for clause in request.required]
         clauses += [(Occur.MustNot, self._query(clause)) for clause in request.forbidden]
         clauses += [(Occur.Should, _constant(self._query(item), item.weight)) for item in request.preferred]
         return tuple(self._search(_boolean(clauses), limit=limit))
@@ -158,14 +158,10 @@ class TextIndex:
         found = {fold(other) for other in read if abs(len(other) - len(word)) <= edits}
         return frozenset(other for other in found if OSA.distance(word, other, score_cutoff=edits) <= edits)
 
-    def score(self, clause: Clause, *, ids: Sequence[str]) -> dict[str, float]:
-        """Give the score of one clause for each of the articles in which it matches."""
-        return self.scores([clause], ids=ids)[0]
-
     def scores(self, clauses: Sequence[Clause], *, ids: Sequence[str]) -> list[dict[str, float]]:
         """Give, for each clause, its score in each of the articles in which it matches."""
         # One query a name: tantivy's term set walks the whole dictionary and takes ten times as long.
-        among = (Occur.Must, _silent(_boolean([(Occur.Should, self._term("id", id)) for id in ids])))
+        among = (Occur.Must, _constant(_boolean([(Occur.Should, self._term("id", id)) for id in ids])))
         return [
             dict(self._search(_boolean([(Occur.Must, self._query(clause)), among]), limit=len(ids)))
             if self._matches(clause)
@@ -321,9 +317,5 @@ def _boolean(clauses: Sequence[tuple[Occur, tantivy.Query]]) -> tantivy.Query:
     return tantivy.Query.boolean_query(list(clauses))
 
 
-def _silent(query: tantivy.Query) -> tantivy.Query:
-    return _constant(query, 0.0)
-
-
-def _constant(query: tantivy.Query, score: float) -> tantivy.Query:
+def _constant(query: tantivy.Query, score: float = 0.0) -> tantivy.Query:
     return tantivy.Query.const_score_query(query, score)

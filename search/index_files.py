@@ -21,14 +21,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from kg_builder.projection import Projection
-from search.article import LIBRARY, Article
-from search.describe import describe
+from search.article import LIBRARY, Article, article_digest
 from search.index import ARTICLES, BASE, EDITS, TextIndex, damaged, edit_segments, link_file, write_segments
 from search.library import Library
 from search.pages import page_articles
-from search.stored import StoredArticles, write_articles
+from search.stored import Marked, StoredArticles, write_articles
 from strokemap.errors import HomeUnwritable, IndexMissing
 from strokemap.home import Home, replace_file
 from strokemap.progress import Progress
@@ -38,6 +38,7 @@ MOST_EDITS = 500
 """With more edits everything is indexed anew, which then takes less time than it saves."""
 _MANIFEST = "manifest.json"
 _REPORT_EVERY = 500
+_Each = TypeVar("_Each")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,27 +60,33 @@ def build_index(
     Where that index is there already it is opened as it is. Where the index named ``edited``, or the one that it edits,
     is of the same map and few articles have changed since, only these are indexed.
     """
-    digest = hashlib.sha256("\n".join([FORMAT, projection.digest, library.digest]).encode()).hexdigest()
-    describing = partial(describe, projection=projection)
+    # Reading articles needs spaCy, whose import takes longer than a search.
+    from search.describe import describe
+
     digests = library.digests()
+    made_of = [FORMAT, projection.digest, json.dumps(digests)]
+    digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+
+    def described(articles: Iterable[Article]) -> Iterator[Marked]:
+        # An article written by an older version, without some fields of today's, keeps the digest that the library has.
+        for article in articles:
+            yield describe(article, projection=projection), digests.get(article.id) or article_digest(article)
+
     base = folder / base_of(folder / edited) if edited else folder / digest
     if base.name != digest:
         changed = _changed(digests, base=base, of_map=projection.digest)
         if changed is not None:
             name = hashlib.sha256(f"{digest}\n{base.name}".encode()).hexdigest()
-            editing = partial(_edit, map(library.get, changed), base=base, describing=describing, digests=digests)
-            return _made(folder / name, editing)
-    articles = chain(library.articles(), page_articles(projection))
-    writing = partial(
-        _write, articles, describing=describing, digests=digests, map=projection.digest, progress=progress
-    )
-    return _made(folder / digest, writing)
+            return _made(folder / name, partial(_edit, described(map(library.get, changed)), base=base))
+    articles = described(chain(library.articles(), page_articles(projection)))
+    return _made(folder / digest, partial(_write, articles, map=projection.digest, progress=progress))
 
 
 def write_index(articles: Iterable[Article], *, folder: Path, progress: Progress) -> TextIndex:
     """Index just these articles as they are; what was in ``folder`` is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
-    return _made(folder, partial(_write, articles, describing=_as_it_is, digests={}, map="", progress=progress))
+    marked = ((article, article_digest(article)) for article in articles)
+    return _made(folder, partial(_write, marked, map="", progress=progress))
 
 
 def base_of(folder: Path) -> str:
@@ -153,46 +160,22 @@ def _changed(now: Mapping[str, str], *, base: Path, of_map: str) -> list[str] | 
     return changed if before.keys() <= now.keys() and len(changed) <= MOST_EDITS else None
 
 
-def _edit(
-    articles: Iterable[Article],
-    folder: Path,
-    *,
-    base: Path,
-    describing: Callable[[Article], Article],
-    digests: Mapping[str, str],
-) -> Manifest:
+def _edit(articles: Iterable[Marked], folder: Path, *, base: Path) -> Manifest:
     link_file(base / ARTICLES, folder / ARTICLES)
-    write_articles(articles, file=folder / EDITS, describe=describing, digests=digests, base=[base / ARTICLES])
+    write_articles(articles, file=folder / EDITS, base=[base / ARTICLES])
     total = edit_segments(StoredArticles.open([folder / EDITS]).own(), base=base, folder=folder)
     return Manifest(articles=total, map=_read_manifest(base).map, base=base.name)
 
 
-def _write(
-    articles: Iterable[Article],
-    folder: Path,
-    *,
-    describing: Callable[[Article], Article],
-    digests: Mapping[str, str],
-    map: str,
-    progress: Progress,
-) -> Manifest:
-    total = write_articles(
-        _told(articles, "reading articles", None, progress),
-        file=folder / ARTICLES,
-        describe=describing,
-        digests=digests,
-    )
+def _write(articles: Iterable[Marked], folder: Path, *, map: str, progress: Progress) -> Manifest:
+    total = write_articles(_told(articles, "reading articles", None, progress), file=folder / ARTICLES)
     stored = StoredArticles.open([folder / ARTICLES]).own()
     write_segments(_told(stored, "indexing articles", total, progress), folder=folder)
     return Manifest(articles=total, map=map)
 
 
-def _told(articles: Iterable[Article], what: str, total: int | None, progress: Progress) -> Iterator[Article]:
+def _told(articles: Iterable[_Each], what: str, total: int | None, progress: Progress) -> Iterator[_Each]:
     for count, article in enumerate(articles, start=1):
         yield article
         if count % _REPORT_EVERY == 0 or count == total:
             progress(what, count, total)
-
-
-def _as_it_is(article: Article) -> Article:
-    return article

@@ -24,20 +24,15 @@ LONGEST_LINE = 4_000_000
 
 # The question kinds of MedQuAD, whose articles each answer one question.
 _KINDS_OF_QUESTIONS = {
-    "information": "understand",
-    "symptoms": "understand",
-    "causes": "understand",
-    "outlook": "understand",
-    "frequency": "understand",
-    "complications": "understand",
-    "susceptibility": "understand",
-    "research": "understand",
-    "exams and tests": "understand",
     "considerations": "do",
     "treatment": "care",
     "prevention": "prevent",
     "support groups": "after-care",
-}
+} | dict.fromkeys(
+    ["information", "symptoms", "causes", "outlook", "frequency", "complications", "susceptibility", "research",
+     "exams and tests"], "understand",
+)  # fmt: skip
+_SEVERAL = frozenset(field.name for field in dataclasses.fields(Article) if isinstance(field.default, tuple))
 CORRECTABLE = tuple(field.name for field in dataclasses.fields(Article) if field.name not in ("id", "text"))
 
 
@@ -108,11 +103,18 @@ def make_article(fields: Mapping[str, object]) -> Article:
 
 def correct(article: Article, corrections: Mapping[str, str]) -> Article:
     """Give an article with some fields written anew; several values are parted by “;”. Raises BadLine."""
-    fields: dict[str, object] = dataclasses.asdict(article)
-    for name, value in corrections.items():
-        several = isinstance(fields[name], tuple)
-        fields[name] = value.split(";") if several else _number(value) if name == "reading_grade" else value
-    return make_article(fields)
+    return make_article(dataclasses.asdict(article) | read_written(corrections))
+
+
+def read_written(values: Mapping[str, object]) -> dict[str, object]:
+    """Give fields that a person wrote as text as a line has them: several values were parted by “;”."""
+    read = dict(values)
+    for name, value in values.items():
+        if isinstance(value, str) and name in _SEVERAL:
+            read[name] = value.split(";")
+        elif isinstance(value, str) and name == "reading_grade":
+            read[name] = _number(value)
+    return read
 
 
 def read_text(fields: Mapping[str, object], name: str, *, required: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Names in a text → terms of the map: a spaCy pipeline whose one component looks word runs up in the projection.
+"""Names in a text → terms of the map: runs of words are looked up in the projection. As spaCy entities: describe.py.
 
 The longest run that is a name wins, from left to right. Case, plural endings, British spelling, and whether it is
 written together or apart do not matter; a misspelt word stands for the one meant. An abbreviation keeps its case unless
@@ -14,19 +14,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from importlib.metadata import distribution
+from runpy import run_path
+from typing import NamedTuple
 
 from kg_builder.projection import Name, Projection, TermId
 from search.query import Exclusion, Place, Words
 from strokemap.errors import TermUnknown
 from strokemap.text import american, fold, is_abbreviation, name_key, word_spans
 
-if TYPE_CHECKING:
-    from spacy.language import Language
-    from spacy.tokens import Doc
-
-_COMPONENT = "strokemap_terms"
-_LABEL = "TERM"
 _BREAK = "."
 # A name does not run across the end of a sentence, a quote or a line.
 _BREAKS = re.compile(r"[.;:!?]\s|[\"“”\n|]")
@@ -69,7 +65,7 @@ class _Match(NamedTuple):
 
 def link(words: Words, *, projection: Projection) -> Linked:
     """Find the terms that a query names. What is left out is linked for itself, and never counts as a term."""
-    found = _link(words, projection=projection)
+    found = list(named_terms(words, projection=projection))
     terms = [term for term in found if not term.within(words.excluded)]
     excluded: list[Exclusion] = []
     excluded_terms: list[str] = []
@@ -130,21 +126,16 @@ def _suggest(name: str, *, projection: Projection) -> str:
     return f"Did you mean {' or '.join(names[key] for key in close)}?"
 
 
-def _link(words: Words, *, projection: Projection) -> list[LinkedTerm]:
-    from spacy.tokens import Doc
-    from spacy.vocab import Vocab
-
+def named_terms(words: Words, *, projection: Projection) -> Iterator[LinkedTerm]:
+    """Give each term that a text names, in order, what is left out included."""
     spans = list(_spans(words))
     tokens = [words.text[start:end] if end else _BREAK for start, end in spans]
-    # A vocabulary of its own, so that no word of a user outlives the call.
-    doc = Doc(Vocab(), words=tokens)
-    doc.user_data["projection"] = projection
-    doc.user_data["corrected"] = words.corrected
-    found = []
-    for entity in _pipeline()(doc).ents:
-        start, end = spans[entity.start][0], spans[entity.end - 1][1]
-        found.append(LinkedTerm(term=entity.kb_id_, surface=words.text[start:end], start=start, end=end))
-    return found
+    matches = list(_matches(tokens, projection=projection, corrected=words.corrected))
+    settled = [names[0].term for _, _, names in matches if len({name.term for name in names}) == 1]
+    for first, last, names in matches:
+        start, end = spans[first][0], spans[last - 1][1]
+        title = projection.titles[_choose(names, settled=settled, projection=projection)]
+        yield LinkedTerm(term=title, surface=words.text[start:end], start=start, end=end)
 
 
 def _spans(words: Words) -> Iterator[tuple[int, int]]:
@@ -159,37 +150,10 @@ def _spans(words: Words) -> Iterator[tuple[int, int]]:
 
 
 @lru_cache(maxsize=1)
-def _pipeline() -> Language:
-    import spacy
-    from spacy.language import Language
-
-    Language.component(_COMPONENT, func=_mark_terms)
-    pipeline = spacy.blank("en")
-    pipeline.add_pipe(_COMPONENT)
-    return pipeline
-
-
-@lru_cache(maxsize=1)
 def _small_words() -> frozenset[str]:
-    from spacy.lang.en.stop_words import STOP_WORDS
-
-    return frozenset(STOP_WORDS)
-
-
-def _mark_terms(doc: Doc) -> Doc:
-    """Set ``doc.ents``, each with its term's title as ``kb_id``: the pipeline's component."""
-    from spacy.tokens import Span
-
-    projection: Projection = doc.user_data["projection"]
-    tokens = [token.text for token in doc]
-    matches = list(_matches(tokens, projection=projection, corrected=doc.user_data["corrected"]))
-    settled = [names[0].term for _, _, names in matches if len({name.term for name in names}) == 1]
-    spans = []
-    for first, last, names in matches:
-        title = projection.titles[_choose(names, settled=settled, projection=projection)]
-        spans.append(Span(doc, first, last, label=_LABEL, kb_id=title))
-    doc.ents = tuple(spans)
-    return doc
+    # This one file of spaCy by itself: importing the package takes longer than a whole search.
+    file = distribution("spacy").locate_file("spacy/lang/en/stop_words.py")
+    return frozenset(run_path(str(file))["STOP_WORDS"])
 
 
 def _matches(tokens: Sequence[str], *, projection: Projection, corrected: Mapping[str, str]) -> Iterator[_Match]:

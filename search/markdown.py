@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import yaml
@@ -12,11 +11,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from search.article import Article
-from search.lines import LONGEST_LINE, BadLine, make_article
+from search.lines import LONGEST_LINE, BadLine, make_article, read_written
 from strokemap.errors import InputMissing
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_SEVERAL = frozenset(field.name for field in fields(Article) if isinstance(field.default, tuple))
 _SUFFIXES = (".md", ".markdown")
 
 
@@ -68,16 +66,7 @@ def _front_matter(text: str) -> dict[str, object]:
         raise BadLine("its front matter is not YAML") from None
     if not isinstance(values, dict):
         raise BadLine("its front matter is no list of fields")
-    read: dict[str, object] = {str(name): value for name, value in values.items() if value != ""}
-    for name in _SEVERAL & read.keys():
-        if isinstance(value := read[name], str):
-            read[name] = value.split(";")
-    if "reading_grade" in read:
-        try:
-            read["reading_grade"] = float(str(read["reading_grade"]))
-        except ValueError:
-            raise BadLine("its reading_grade is no number from 0 to 30") from None
-    return read
+    return read_written({str(name): value for name, value in values.items() if value != ""})
 
 
 def _plain(tokens: list[Token]) -> str:

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from search.article import Article
-from search.expand import ExpandedTerm, Expansion
+from search.expand import ExpandedTerm, Expansion, difficulty
 from search.linker import Linked
 from search.query import Audience
-from search.reading import syllables
-from strokemap.text import fold, is_abbreviation, word_spans, words
+from strokemap.text import fold, word_spans, words
 
 MOST_RELATED = 8
 _LEAST_SHARED = 2
@@ -48,12 +47,7 @@ def call_terms(terms: Sequence[ExpandedTerm], *, linked: Linked, audience: Audie
     if audience != "patient":
         return {term.term: term.term for term in terms}
     surfaces = {term.term: term.surface for term in reversed(linked.terms)}
-    return {term.term: surfaces.get(term.term) or min(term.names, key=_difficulty) for term in terms}
-
-
-def _difficulty(name: str) -> tuple[bool, float, str]:
-    parts = words(name)
-    return is_abbreviation(name), sum(syllables(part) for part in parts) / max(1, len(parts)), name
+    return {term.term: surfaces.get(term.term) or min(term.names, key=difficulty) for term in terms}
 
 
 def pubmed_query(linked: Linked, expansion: Expansion) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from search.article import Article
-from search.expand import Expansion
+from search.expand import ExpandedTerm, Expansion
 from search.index import ALL, EXACT, GRADE, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
 from search.query import Filters, Words
@@ -33,15 +33,6 @@ _NEARLY = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedTerm:
-    """A term to look for under its names."""
-
-    title: str
-    names: tuple[str, ...]
-    weight: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedQuery:
     """What ``retrieve`` takes: made from a reader's query by ``weigh``, or from a patient's needs."""
 
@@ -53,7 +44,7 @@ class WeightedQuery:
     """Phrases that must not stand anywhere in an article."""
     not_about: tuple[str, ...] = ()
     """Phrases that an article must not be about."""
-    terms: tuple[WeightedTerm, ...] = ()
+    terms: tuple[ExpandedTerm, ...] = ()
     easy: bool = False
     """Articles that are easy to read are preferred."""
 
@@ -92,7 +83,7 @@ def weigh(words: Words, *, linked: Linked, expansion: Expansion, easy: bool = Fa
             # “Without dysphasia” keeps out what is about aphasia.
             *linked.excluded_terms,
         ),
-        terms=tuple(WeightedTerm(title=term.term, names=term.names, weight=term.weight) for term in expansion.terms),
+        terms=expansion.terms,
         easy=easy,
     )
 
@@ -127,7 +118,7 @@ def retrieve(
         Hit(
             id=id,
             score=scores[id],
-            parts=tuple(sorted(parts[id], key=_weightiest)),
+            parts=tuple(sorted(parts[id], key=lambda part: (-part.score, part.word, part.term, part.field))),
             article=articles[id],
             also=tuple(folded[id]),
         )
@@ -170,11 +161,11 @@ def _scorers(weighted: WeightedQuery, *, index: TextIndex) -> tuple[_Scorer, ...
                 scorers.append(_Scorer(word=word, clauses=(clause,)))
     for term in weighted.terms:
         if clauses := tuple(_term_clauses(term, index=index)):
-            scorers.append(_Scorer(term=term.title, clauses=clauses))
+            scorers.append(_Scorer(term=term.term, clauses=clauses))
     return tuple(scorers)
 
 
-def _term_clauses(term: WeightedTerm, *, index: TextIndex) -> Iterator[Clause]:
+def _term_clauses(term: ExpandedTerm, *, index: TextIndex) -> Iterator[Clause]:
     for stems in dict.fromkeys(index.stems(name) for name in term.names):
         for field, weight in TERM_FIELDS.items() if stems else ():
             yield Clause(field=field, stems=stems, weight=weight * term.weight / len(stems))
@@ -245,7 +236,3 @@ def _fold(ids: Sequence[str], *, index: TextIndex) -> dict[str, list[str]]:
         else:
             folded[first].append(id)
     return folded
-
-
-def _weightiest(part: Part) -> tuple[float, str, str, str]:
-    return (-part.score, part.word, part.term, part.field)

@@ -10,12 +10,12 @@ A file is written once and then only read, by any number of threads. Methods rai
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import MappingProxyType
+from typing import TypeAlias
 
-from search.article import Article, article_digest, format_article, parse_article
+from search.article import Article, format_article, parse_article
 from search.duplicates import are_alike, bands, runs
 
 _TABLES = (
@@ -23,6 +23,8 @@ _TABLES = (
     "CREATE TABLE marks (id TEXT PRIMARY KEY, digest TEXT NOT NULL, fold TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE bands (band BLOB, id TEXT, PRIMARY KEY (band, id)) WITHOUT ROWID",
 )
+Marked: TypeAlias = tuple[Article, str]
+"""An article, described, and the digest by which the library knows it."""
 _MOST_ASKED = 500
 """Ids in one statement; SQLite allows some thousands."""
 
@@ -82,28 +84,16 @@ class StoredArticles:
         return found
 
 
-def write_articles(
-    articles: Iterable[Article],
-    *,
-    file: Path,
-    describe: Callable[[Article], Article],
-    digests: Mapping[str, str] = MappingProxyType({}),
-    base: Sequence[Path] = (),
-) -> int:
-    """Write articles, described, and give their number; the last of several with one id counts.
-
-    ``digests`` has those that the library knows its articles by: an article written by an older version, without some
-    fields of today's, keeps its own.
+def write_articles(articles: Iterable[Marked], *, file: Path, base: Sequence[Path] = ()) -> int:
+    """Write articles and give their number; the last of several with one id counts.
 
     Each joins the group of the first article, here or in the files of ``base``, that it is nearly the same as.
     """
     with closing(sqlite3.connect(file)) as database, database:
         for statement in _TABLES:
             database.execute(statement)
-        for article in articles:
-            content = format_article(describe(article))
-            digest = digests.get(article.id) or article_digest(article)
-            database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", [article.id, content])
+        for article, digest in articles:
+            database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", [article.id, format_article(article)])
             # A group has an article's digest for a name: what was changed since is no longer of its old group.
             database.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", [article.id, digest, digest])
         older = StoredArticles.open(base)

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,18 @@ def locked_file(path: Path, *, exclusive: bool = True, wait: bool = True) -> Ite
     with path.open("w") as handle:
         fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
         yield
+
+
+@contextlib.contextmanager
+def writing(what: str, *, where: Path, hint: str = "Make room on the disk, or mend the permissions.") -> Iterator[None]:
+    """Let something be written, in files or SQLite's; what goes wrong is raised as HomeUnwritable."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or (
+            str(error) if isinstance(error, sqlite3.Error) else "unknown reason"
+        )
+        raise HomeUnwritable(f"{what} can't be written: {reason}.", hint=hint, where=str(where)) from error
 
 
 def default_root() -> Path:

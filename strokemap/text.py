@@ -17,6 +17,8 @@ _SNOWBALL = Stemmer.Stemmer("english")
 
 def fold(text: str) -> str:
     """Give ``text`` without case, accents and typographic variants, so that ``Café–NAÏVE`` equals ``cafe-naive``."""
+    if text.isascii():
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return plain.casefold().replace("’", "'").replace("‐", "-").replace("–", "-").replace("—", "-")

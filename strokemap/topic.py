@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from strokemap.errors import InputMissing, TopicInvalid
+from strokemap.errors import TopicInvalid
+from strokemap.reading import read_text
 
 MAX_PATH_LENGTH = 6
 _FIELDS = {"name", "title", "starting_terms", "path_length", "judge", "threshold"}
@@ -35,16 +36,8 @@ def load_topic(name_or_file: str) -> Topic:
     if "/" not in name_or_file and shipped.is_file():
         return parse_topic(shipped.read_text(encoding="utf-8"), where=f"{name_or_file}.toml")
     path = Path(name_or_file)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputMissing(
-            f"The topic file {path} can't be read: {error.strerror or 'not readable'}.",
-            hint=f"Give a TOML file, or one of the shipped topics: {', '.join(shipped_topics())}.",
-            where=str(path),
-        ) from None
-    except UnicodeDecodeError:
-        raise TopicInvalid("The topic file is not UTF-8 text.", hint="Save it as UTF-8.", where=str(path)) from None
+    wanted = f"a TOML file, or one of the shipped topics: {', '.join(shipped_topics())}"
+    text = read_text(path, what="topic file", wanted=wanted, malformed=TopicInvalid)
     return parse_topic(text, where=str(path))
 
 

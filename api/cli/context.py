@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import click
 
-from api.acquiring import Intake
-from api.curating import Bench
-from api.service import utc_now
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 from strokemap.progress import Progress
 from strokemap.settings import Settings, load_settings
+
+# What only some commands need is imported where they ask for it: it takes longer than the others' whole work.
+if TYPE_CHECKING:
+    from api.acquiring import Intake
+    from api.curating import Bench
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
@@ -40,12 +42,17 @@ def open_setup(ctx: click.Context) -> Setup:
 
 def open_bench(ctx: click.Context) -> Bench:
     """Open the curator's bench of this installation."""
+    from api.curating import Bench
+
     setup = open_setup(ctx)
     return Bench(home=setup.home, store_url=setup.settings.map_store_url())
 
 
 def open_intake(ctx: click.Context) -> Intake:
     """Open the door for extracts of this installation."""
+    from api.acquiring import Intake
+    from api.service import utc_now
+
     setup = open_setup(ctx)
     return Intake(
         home=setup.home,

@@ -61,22 +61,18 @@ def retrieval(
 ) -> None:
     """Measure retrieval on BEIR-style files, without and with the published map's expansion."""
     from kg_builder import published_projection
+    from search.bench import open_bench as open_collection
     from search.evaluate import evaluate_retrieval
     from search.gate import load_gate
 
     setup = open_setup(ctx)
     projection = None if no_expand else published_projection(setup.home)
-    with bars() as progress:
-        found = evaluate_retrieval(
-            corpus,
-            queries,
-            qrels,
-            projection=projection,
-            work=setup.home.work / "evaluate",
-            gate=load_gate(),
-            progress=progress,
-            runs=runs,
-        )
+    work = setup.home.work / "evaluate"
+    with (
+        bars() as progress,
+        open_collection(corpus, queries, qrels, projection=projection, work=work, progress=progress) as bench,
+    ):
+        found = evaluate_retrieval(bench, projection=projection, gate=load_gate(), progress=progress, runs=runs)
     show(_document(found), as_json=as_json, text=_table(found))
 
 

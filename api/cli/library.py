@@ -8,7 +8,7 @@ import click
 
 from api.cli.context import bars, json_option, open_setup, show
 from api.indexing import correct_article, described_articles, make_index
-from api.search_schemas import article_out
+from api.search_schemas import ArticleOut
 from api.service import utc_now
 from search import Article, Library, import_articles
 from search.article import is_overdue
@@ -56,7 +56,7 @@ def list_articles(ctx: click.Context, *, past_review: bool, as_json: bool) -> No
     found: list[Article] = list(described_articles(home))
     if past_review:
         found = [article for article in found if is_overdue(article, today=utc_now().date())]
-    document = [article_out(article).model_dump(exclude={"text"}) for article in found]
+    document = [ArticleOut.model_validate(article).model_dump(exclude={"text"}) for article in found]
     text = "\n".join(
         f"{article.id}  {article.title} ({', '.join(filter(None, [article.source, article.kind, *article.stage]))})"
         f"{f', review by {article.review_by}' if article.review_by else ''}"

@@ -20,7 +20,9 @@ from strokemap.topic import check_path_length, load_topic
 @click.option("--source", required=True, metavar="URL|FILE", help="A wiki's address, or an XML export.")
 @click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
 @click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")
-@click.option("--resume", is_flag=True, help="Go on where a stopped crawl was; with nothing to resume, start anew.")
+@click.option(
+    "--resume", is_flag=True, help="Go on where a crawl stopped or pages failed; with nothing left, start anew."
+)
 @click.option("--refresh", is_flag=True, help="Ask only for what changed since the last such crawl.")
 @click.option("--publish", is_flag=True, help="Publish the build and make the text index.")
 @json_option
@@ -57,6 +59,8 @@ def crawl(
     document = _made(build) | {"published": publish}
     cut = f" {build.made.passed_over} titles were passed over unread." if build.made.passed_over else ""
     cut += f" {build.made.unread} pages were left unread at --max-pages." if build.made.unread else ""
+    failed = len(build.made.failed)
+    cut += f" {failed} titles failed, see `strokemap builds show`; --refresh tries them again." if failed else ""
     text = (
         f"Build {build.digest[:12]}: {len(build.terms)} terms, {len(build.links)} links from {build.made.pages} pages "
         f"({build.made.requests} requests or passes).{cut}{' Published.' if publish else ''}"

@@ -26,11 +26,11 @@ from sklearn.metrics import f1_score, roc_auc_score
 from kg_builder.judge.base import Context
 from kg_builder.judge.features import FEATURES, measure
 from kg_builder.judge.vectors import Floats
-from kg_builder.lines import read_lines
 from kg_builder.model import Candidate, Evidence, Page, titles_by_name
 from kg_builder.wikitext import parse_page
 from strokemap.errors import JudgeMalformed
 from strokemap.model import LinearModel
+from strokemap.reading import read_lines
 from strokemap.topic import Topic
 
 LABELS = ("starting", "near", "far")
@@ -167,7 +167,9 @@ def _held_out(table: _Table) -> Floats:
 def read_examples(path: Path | None = None) -> tuple[Example, ...]:
     """Read the shipped examples, or those of a JSONL file. Errors: InputMissing, JudgeMalformed with file and line."""
     source = files("kg_builder.judge") / "examples.jsonl" if path is None else path
-    lines = read_lines(source, what="examples", wanted="a JSONL file with one page a line", malformed=JudgeMalformed)
+    lines = read_lines(
+        source, what="file of examples", wanted="a JSONL file with one page a line", malformed=JudgeMalformed
+    )
     return tuple(_read_example(line, where=f"{source.name}:{number}") for number, line in enumerate(lines, start=1))
 
 

@@ -1,14 +1,13 @@
-"""The parts of a wiki's answer, put together. They come from outside: nothing in them is taken for sure."""
+"""The parts of a wiki's answer, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
-class AnswerMisshapen(Exception):
-    """An answer is JSON, but not of the shape that MediaWiki documents."""
+MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError)
+"""What comes of reading an answer that is JSON, but not of the shape that MediaWiki documents."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,29 +34,27 @@ class Answers:
     _pages: dict[str, _Told] = field(default_factory=dict)
     _elsewhere: set[str] = field(default_factory=set)
 
-    def add(self, answer: Mapping[str, Any]) -> dict[str, str]:
-        """Take one part in, and give what asks for the next one: nothing where it was the last.
-
-        Errors: AnswerMisshapen.
-        """
-        query = _object(answer.get("query", {}))
-        self.general = _object(query.get("general", self.general))
-        for one in _object(query.get("namespaces", {})).values():
-            self.prefixes |= {str(_object(one).get(name, "")).lower() for name in ("name", "canonical")} - {""}
-        self.prefixes |= {_text(one, "alias").lower() for one in _objects(query, "namespacealiases")}
-        for one in _objects(query, "normalized"):
-            self._spelt[_text(one, "from")] = _text(one, "to")
-        for one in _objects(query, "redirects"):
+    def add(self, answer: Any) -> dict[str, str]:
+        """Take one part in, and give what asks for the next one: nothing where it was the last. Errors: MISSHAPEN."""
+        query = answer.get("query", {})
+        self.general = dict(query.get("general", self.general))
+        for one in query.get("namespaces", {}).values():
+            self.prefixes |= {str(one.get(name, "")).lower() for name in ("name", "canonical")} - {""}
+        self.prefixes |= {str(one["alias"]).lower() for one in query.get("namespacealiases", ())}
+        self._spelt |= {str(one["from"]): str(one["to"]) for one in query.get("normalized", ())}
+        for one in query.get("redirects", ()):
             if "tointerwiki" not in one:
-                self.leads[_text(one, "from")] = _text(one, "to")
+                self.leads[str(one["from"])] = str(one["to"])
             else:
-                self._elsewhere.add(_text(one, "from"))
-        self._elsewhere |= {_text(one, "title") for one in _objects(query, "interwiki")}
-        for one in _objects(query, "recentchanges"):
-            self.changed |= {str(one.get("title", "")), *_targets(one)}
-        for one in _objects(query, "pages"):
+                self._elsewhere.add(str(one["from"]))
+        self._elsewhere |= {str(one["title"]) for one in query.get("interwiki", ())}
+        for one in query.get("recentchanges", ()):
+            # A page that was moved is there under both its titles.
+            moved_to = one.get("logparams", {}).get("target_title")
+            self.changed |= {str(one.get("title", ""))} | ({str(moved_to)} if moved_to else set())
+        for one in query.get("pages", ()):
             self._add_page(one)
-        return {name: str(value) for name, value in _object(answer.get("continue", {})).items()}
+        return {name: str(value) for name, value in answer.get("continue", {}).items()}
 
     def title(self, name: str) -> str | None:
         """Give the title of the page that a name leads to, or None where it leads to none."""
@@ -84,40 +81,14 @@ class Answers:
         """Give the pages that redirect straight to a page."""
         return tuple(self._pages[title].redirects)
 
-    def _add_page(self, one: Mapping[str, Any]) -> None:
-        told = self._pages.setdefault(_text(one, "title"), _Told())
+    def _add_page(self, one: Any) -> None:
+        told = self._pages.setdefault(str(one["title"]), _Told())
         told.there = one.get("ns") == 0 and not any(one.get(flag) for flag in ("missing", "invalid", "special"))
-        told.redirects += [_text(redirect, "title") for redirect in _objects(one, "redirects")]
-        for revision in _objects(one, "revisions"):
-            main = _object(_object(revision.get("slots", {})).get("main", {}))
+        told.redirects += [str(redirect["title"]) for redirect in one.get("redirects", ())]
+        for revision in one.get("revisions", ()):
+            main = revision.get("slots", {}).get("main", {})
             if "content" in main:
-                told.text = _text(main, "content")
+                told.text = str(main["content"])
             elif main.get("texthidden"):
                 # Hidden by the wiki's own people; exports write such a text as empty, too.
                 told.text = ""
-
-
-def _targets(change: Mapping[str, Any]) -> set[str]:
-    """Give where a page was moved to."""
-    target = _object(change.get("logparams", {})).get("target_title")
-    return {str(target)} if target else set()
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise AnswerMisshapen
-    return value
-
-
-def _objects(owner: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    values = owner.get(name, [])
-    if not isinstance(values, list):
-        raise AnswerMisshapen
-    return map(_object, values)
-
-
-def _text(owner: Mapping[str, Any], name: str) -> str:
-    value = owner.get(name)
-    if not isinstance(value, str):
-        raise AnswerMisshapen
-    return value

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import BinaryIO, cast
 from xml.parsers import expat
 
 from kg_builder.model import Page, Site
+from kg_builder.replacing import replacing
 from kg_builder.sources.base import Fetched
 from kg_builder.titles import is_elsewhere, normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
-from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed
-from strokemap.home import locked_file
+from strokemap.errors import InputMissing, SourceMalformed
+from strokemap.home import locked_file, writing
 from strokemap.progress import Progress
 
 INDEX_FORMAT = 2
@@ -66,19 +67,13 @@ class XmlExport:
         edition = _digest_file(path)
         target = work / "sources" / f"{edition}.{INDEX_FORMAT}.sqlite"
         passes = 0
-        try:
+        with writing("The index of the export", where=target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
                 with locked_file(target.parent / ".lock"):
                     if not target.exists():
                         passes = 1
                         _build_index(path, target=target, progress=progress)
-        except (OSError, sqlite3.Error) as error:
-            raise HomeUnwritable(
-                f"The index of the export can't be kept: {error}.",
-                hint="Make room on the disk, or mend the folder's permissions.",
-                where=str(target.parent),
-            ) from None
         index = sqlite3.connect(f"{target.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         return cls(name=str(path.absolute()), edition=edition, requests=passes, _index=index)
 
@@ -101,7 +96,6 @@ class XmlExport:
         return frozenset()
 
     def close(self) -> None:
-        """Close the index."""
         self._index.close()
 
     @contextmanager
@@ -146,31 +140,24 @@ def _digest_file(path: Path) -> str:
 
 
 def _build_index(path: Path, *, target: Path, progress: Progress) -> None:
-    """Make the index under another name and rename it: what is there under its own name is whole."""
+    """Make the index under another name and rename it: what is there under its own name is whole. The lock is ours."""
     partial = target.with_suffix(".partial")
-    # Whoever left this behind was killed: the lock is ours.
-    partial.unlink(missing_ok=True)
-    index = sqlite3.connect(partial, isolation_level=None)
-    try:
-        index.execute("PRAGMA journal_mode = OFF")
-        index.execute("PRAGMA synchronous = OFF")
-        index.executescript(_SCHEMA)
-        index.execute("BEGIN")
-        count = 0
-        reader = _Reader(path)
-        for rows in _batches(reader):
-            index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
-            count += len(rows)
-            progress("reading the export", count, None)
-        index.execute("INSERT INTO site VALUES (?, ?)", (reader.site.name, reader.site.address))
-        index.execute("COMMIT")
-        index.close()
+    with replacing(target, beside=partial):
+        with closing(sqlite3.connect(partial, isolation_level=None)) as index:
+            index.execute("PRAGMA journal_mode = OFF")
+            index.execute("PRAGMA synchronous = OFF")
+            index.executescript(_SCHEMA)
+            index.execute("BEGIN")
+            count = 0
+            reader = _Reader(path)
+            for rows in _batches(reader):
+                index.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+                count += len(rows)
+                progress("reading the export", count, None)
+            index.execute("INSERT INTO site VALUES (?, ?)", (reader.site.name, reader.site.address))
+            index.execute("COMMIT")
         with partial.open("rb") as handle:
             os.fsync(handle.fileno())
-        partial.replace(target)
-    finally:
-        index.close()
-        partial.unlink(missing_ok=True)
 
 
 _Row = tuple[str, str | None, bytes | None]

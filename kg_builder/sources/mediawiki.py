@@ -2,7 +2,8 @@
 
 The wikitext is parsed here, as that of an export, so that both give the same build of the same wiki. Only what readers
 see without logging in is read. Cost: one request for every 50 titles; one more for every 500 other names beyond the
-first 500 among them, and where the texts of 50 pages are more than a wiki gives at once.
+first 500 among them, and where the texts of 50 pages are more than a wiki gives at once. A question that the wiki never
+answers is halved until the page is found that spoils it: that one is failed, and the others are read.
 """
 
 from __future__ import annotations
@@ -10,24 +11,33 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from kg_builder.model import Page, Site
-from kg_builder.sources.answers import AnswerMisshapen, Answers
+from kg_builder.sources.answers import MISSHAPEN, Answers
 from kg_builder.sources.base import Fetched
-from kg_builder.sources.pace import Pace, manners_towards
-from kg_builder.sources.wire import Wire
+from kg_builder.sources.pace import Pace
+from kg_builder.sources.wire import TRIES, Wire
 from kg_builder.titles import normalise_title
 from kg_builder.wikitext import parse_page, redirect_target
-from strokemap.errors import SourceContactMissing, SourceMalformed, SourceRefused, SourceUnsupported
+from strokemap.errors import (
+    SourceContactMissing,
+    SourceMalformed,
+    SourceRefused,
+    SourceUnreachable,
+    SourceUnsupported,
+)
 
 TITLES = 50
 """As many as a wiki answers at once to those who have not logged in."""
+TRIES_OF_A_PART = 3
+"""For parts of a question that was tried to the end before."""
 MOST_PARTS = 1000
 """Of one answer; a wiki that has not come to an end by then goes round in circles."""
 _CONTACT = re.compile(r"[\x21-\x7e]{1,100}@[\x21-\x7e]{1,100}|https?://[\x21-\x7e]{1,200}")
@@ -59,6 +69,7 @@ class MediaWiki:
     """For a title, the redirects to it, where one of the two is part of a chain."""
     _prefixes: frozenset[str]
     """The wiki's names of its other namespaces, in small letters."""
+    _main_page: str
 
     @classmethod
     def open(
@@ -80,7 +91,7 @@ class MediaWiki:
                 hint="Set contact in strokemap.toml, or STROKEMAP_CONTACT. The wiki sees it with each request.",
                 where="contact",
             )
-        pace = Pace(manners=manners_towards(urlsplit(places[0]).hostname or ""), clock=clock, sleep=sleep)
+        pace = Pace.towards(urlsplit(places[0]).hostname or "", clock=clock, sleep=sleep)
         for place in places[:-1]:
             try:
                 return cls._greet(place, contact=contact, pace=pace)
@@ -100,7 +111,6 @@ class MediaWiki:
 
     @property
     def requests(self) -> int:
-        """How many requests were sent so far, new tries among them."""
         return self._wire.requests
 
     def fetch(self, titles: Sequence[str]) -> Fetched:
@@ -110,9 +120,12 @@ class MediaWiki:
         leads: dict[str, str | None] = {"": None}
         pages: dict[str, Page] = {}
         failed: dict[str, str] = {}
-        for start in range(0, len(wanted), TITLES):
-            batch = wanted[start : start + TITLES]
-            told = _ask(self._wire, _PAGES | {"titles": "|".join(batch)})
+        batches = (wanted[start : start + TITLES] for start in range(0, len(wanted), TITLES))
+        for batch, told in chain.from_iterable(map(self._told, batches)):
+            if isinstance(told, str):
+                failed |= dict.fromkeys(batch, told)
+                leads |= dict.fromkeys(batch)
+                continue
             for name in batch:
                 # An export has no redirects of other namespaces; nor does a map.
                 title = None if any(map(self._is_elsewhere, told.way(name)[:-1])) else told.title(name)
@@ -147,7 +160,6 @@ class MediaWiki:
         return None
 
     def close(self) -> None:
-        """Close the connections."""
         self._wire.close()
 
     @classmethod
@@ -172,7 +184,31 @@ class MediaWiki:
         for name, target in told.leads.items():
             chains[target].add(name)
         frozen = {target: frozenset(names) for target, names in chains.items()}
-        return cls(site=_site(told.general), _wire=wire, _chains=frozen, _prefixes=frozenset(told.prefixes))
+        return cls(
+            site=_site(told.general),
+            _wire=wire,
+            _chains=frozen,
+            _prefixes=frozenset(told.prefixes),
+            _main_page=str(told.general.get("mainpage", "Main Page")),
+        )
+
+    def _told(self, batch: list[str], tries: int = TRIES) -> Iterator[tuple[list[str], Answers | str]]:
+        """Ask for pages, in halves where the wiki answers about others only; give what it tells, or why it does not."""
+        try:
+            told = _ask(self._wire, _PAGES | {"titles": "|".join(batch)}, tries=tries)
+        except (SourceUnreachable, SourceMalformed, SourceRefused) as error:
+            if self._wire.put_off:
+                raise
+            # Raises where the wiki does not answer this either: then it is not the pages.
+            _ask(self._wire, _PAGES | {"titles": self._main_page})
+            if len(batch) == 1:
+                yield batch, f"it can't be had, though others can. {error.message}"
+                return
+            middle = len(batch) // 2
+            yield from self._told(batch[:middle], TRIES_OF_A_PART)
+            yield from self._told(batch[middle:], TRIES_OF_A_PART)
+        else:
+            yield batch, told
 
     def _is_elsewhere(self, title: str) -> bool:
         prefix, colon, _ = title.partition(":")
@@ -187,12 +223,12 @@ class MediaWiki:
         return sorted({name for one in found if (name := normalise_title(one))} - {normalise_title(title)})
 
 
-def _ask(wire: Wire, question: Mapping[str, str]) -> Answers:
+def _ask(wire: Wire, question: Mapping[str, str], *, tries: int = TRIES) -> Answers:
     """Ask and put the parts of the answer together, whole or not at all."""
     answers = Answers()
     go_on: dict[str, str] = {"continue": ""}
     for _ in range(MOST_PARTS):
-        before, go_on = go_on, _part(answers, wire=wire, question={**question, **go_on})
+        before, go_on = go_on, _part(answers, wire=wire, question={**question, **go_on}, tries=tries)
         if not go_on:
             return answers
         if go_on == before:
@@ -200,11 +236,11 @@ def _ask(wire: Wire, question: Mapping[str, str]) -> Answers:
     raise _malformed("The wiki's answer comes to no end.", wire=wire)
 
 
-def _part(answers: Answers, *, wire: Wire, question: Mapping[str, str]) -> dict[str, str]:
+def _part(answers: Answers, *, wire: Wire, question: Mapping[str, str], tries: int = TRIES) -> dict[str, str]:
     """Ask for one part of an answer, and give what asks for the next one: nothing where it was the last."""
     try:
-        return answers.add(wire.ask(**question))
-    except AnswerMisshapen:
+        return answers.add(wire.ask(most_tries=tries, **question))
+    except MISSHAPEN:
         raise _malformed("The wiki's answer has not the shape that MediaWiki gives.", wire=wire) from None
 
 

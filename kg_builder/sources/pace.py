@@ -23,33 +23,26 @@ LONGEST_WAIT = 120.0
 """Who asks for a longer pause than this is taken at their word: the crawl ends, and is resumed later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """Seconds: between two requests, of rest after a slow answer, before the first new try (doubled each time)."""
-
-    gap: float = GAP
-    rest: float = REST
-    first_wait: float = FIRST_WAIT
-
-
-_OWN_MACHINE = Manners(gap=0.0, rest=0.0, first_wait=0.05)
-
-
-def manners_towards(host: str) -> Manners:
-    """Give the manners for a host: only this machine itself may be asked faster."""
-    return _OWN_MACHINE if _is_loopback(host) else Manners()
-
-
 @dataclass(slots=True, kw_only=True)
 class Pace:
-    """Lets requests through one after another, none too early."""
+    """Lets requests through one after another, none too early. Times are in seconds."""
 
-    manners: Manners
     clock: Callable[[], float]
     sleep: Callable[[float], None]
+    gap: float = GAP
+    rest: float = REST
+    """After a slow answer."""
+    first_wait: float = FIRST_WAIT
+    """Before the first new try; doubled each time."""
     requests: int = field(default=0, init=False)
     """How many were let through."""
     _free_at: float = field(default=float("-inf"), init=False)
+
+    @classmethod
+    def towards(cls, host: str, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> Pace:
+        """Give the pace for a host: only this machine itself may be asked faster."""
+        fast = {"gap": 0.0, "rest": 0.0, "first_wait": 0.05} if _is_loopback(host) else {}
+        return cls(clock=clock, sleep=sleep, **fast)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -62,9 +55,9 @@ class Pace:
             yield
         finally:
             ended = self.clock()
-            self._free_at = begun + self.manners.gap
+            self._free_at = begun + self.gap
             if ended - begun > SLOW:
-                self.hold(self.manners.rest)
+                self.hold(self.rest)
 
     def hold(self, seconds: float) -> None:
         """Let no request start for so long."""
@@ -72,7 +65,7 @@ class Pace:
 
     def wait_after(self, tries: int) -> float:
         """Give the seconds to wait after so many tries in a row failed: doubled each time, bounded."""
-        return min(self.manners.first_wait * 2.0 ** (tries - 1), LONGEST_WAIT / 2)
+        return min(self.first_wait * 2.0 ** (tries - 1), LONGEST_WAIT / 2)
 
 
 def retry_after(value: str | None, *, date: str | None) -> float | None:

@@ -80,6 +80,8 @@ class Wire:
         folder, _, script = parts.path.rpartition("/")
         self.address = address
         self._pace = pace
+        self.put_off = False
+        """Whether the wiki has asked for a longer pause than a crawl waits: it is not to be asked anything more."""
         self._answered = False
         self._after: float | None = None
         self._session = _Session()
@@ -104,7 +106,7 @@ class Wire:
         """Close the connections."""
         self._session.close()
 
-    def ask(self, **question: str) -> Answer:
+    def ask(self, *, most_tries: int = TRIES, **question: str) -> Answer:
         """Give the answer to one query, trying again with growing pauses while the fault may pass.
 
         Errors: SourceUnreachable (retryable), SourceMalformed, SourceRefused.
@@ -117,7 +119,7 @@ class Wire:
                 answer = self._try(asked)
             except _Fault as fault:
                 _LOG.info("try %d failed: %s", tries, fault.reason)
-                self._hold_or_give_up(fault, tries=tries)
+                self._hold_or_give_up(fault, tries=tries, most=most_tries)
             else:
                 self._answered = True
                 return answer
@@ -186,12 +188,13 @@ class Wire:
             hint = "Check the address, and that it may be read without logging in; 403 may also mean the contact."
         raise SourceRefused(message, hint=hint, where=self.address)
 
-    def _hold_or_give_up(self, fault: _Fault, *, tries: int) -> None:
-        allowed = TRIES if self._answered or not fault.silent else FIRST_TRIES
+    def _hold_or_give_up(self, fault: _Fault, *, tries: int, most: int) -> None:
+        allowed = most if self._answered or not fault.silent else FIRST_TRIES
         wait = self._pace.wait_after(tries) if fault.after is None else max(fault.after, self._pace.wait_after(1))
         if tries < allowed and wait <= LONGEST_WAIT:
             self._pace.hold(wait)
             return
+        self.put_off = wait > LONGEST_WAIT
         said = f"{fault.reason} ({tries} {'try' if tries == 1 else 'tries'})"
         if fault.garbled:
             raise SourceMalformed(
@@ -199,7 +202,7 @@ class Wire:
                 hint="Check that this is the address of a MediaWiki's api.php; try again later if it is.",
                 where=self.address,
             )
-        when = f"in {wait:.0f} s, as it asks" if wait > LONGEST_WAIT else "later"
+        when = f"in {wait:.0f} s, as it asks" if self.put_off else "later"
         raise SourceUnreachable(
             f"The wiki can't be reached: {said}.",
             hint=f"Check the address and the network, then go on with --resume {when}: what was read is kept.",

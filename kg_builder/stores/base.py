@@ -46,7 +46,7 @@ class MapStore(Protocol):
         ...
 
     def texts(self, digest: Digest) -> Iterator[PageText]:
-        """Give the texts of a build's terms in order of title. Errors: BuildUnknown."""
+        """Give the texts of a build's terms in order of title; other calls may go between. Errors: BuildUnknown."""
         ...
 
     def builds(self) -> tuple[BuildSummary, ...]:

@@ -11,13 +11,14 @@ transaction, except reading and writing a whole build, which go in pages: a buil
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, LiteralString
 
 from kg_builder.model import Build, Decision, Digest, Link, Made, PageText, Term
 from kg_builder.packing import rebuild, unpack
-from kg_builder.stores.base import BuildSummary, TermView, nothing_before, unknown_build, unknown_term
+from kg_builder.stores.base import BuildSummary, MapStore, TermView, nothing_before, unknown_build, unknown_term
 from kg_builder.stores.bolt import Neo4jServer
 from kg_builder.stores.neo4j_address import parse_address
 from kg_builder.stores.neo4j_rows import link_of, term_of, text_of
@@ -35,7 +36,7 @@ TEXTS_PAGE = 100
 PAGE_SECONDS = 30.0
 
 
-class Neo4jMapStore:
+class Neo4jMapStore(MapStore):
     """A MapStore on a Neo4j server. Errors of every method: MapStoreUnreachable, MapStoreRefused, MapStoreFailed."""
 
     def __init__(self, url: str) -> None:
@@ -55,7 +56,6 @@ class Neo4jMapStore:
         write_build(self._server, build, texts=texts, progress=progress)
 
     def read(self, digest: Digest) -> Build:
-        """Give a build back, equal to what was written."""
         topic, made, terms_count, links_count = self._build(digest)
         rows = self._pages(_TERMS, digest, count=terms_count, page=PAGE)
         terms = tuple(term_of(row) for (row,) in rows)
@@ -75,24 +75,13 @@ class Neo4jMapStore:
         )
 
     def texts(self, digest: Digest) -> Iterator[PageText]:
-        """Give the texts of a build's terms in order of title; other calls may go between."""
         _, _, count, _ = self._build(digest)
         for title, sections in self._pages(_TEXTS, digest, count=count, page=TEXTS_PAGE):
             yield text_of(title, sections)
 
     def builds(self) -> tuple[BuildSummary, ...]:
-        """List the builds, newest first."""
-        return tuple(
-            BuildSummary(
-                digest=Digest(digest),
-                topic=topic,
-                terms=terms,
-                links=links,
-                made=unpack(Made, made),
-                published=published,
-            )
-            for digest, topic, terms, links, made, published in self._server.ask(_BUILDS)
-        )
+        rows = ((*row[:4], json.loads(row[4]), row[5]) for row in self._server.ask(_BUILDS))
+        return tuple(rebuild(BuildSummary, row) for row in rows)
 
     def publish(self, digest: Digest) -> None:
         """Make this build its topic's published one; the published one again changes nothing."""
@@ -100,7 +89,6 @@ class Neo4jMapStore:
             raise unknown_build(digest)
 
     def published(self, topic: str) -> Digest | None:
-        """Give a topic's published build."""
         rows = self._server.ask("MATCH (:Topic {name: $topic})-[:PUBLISHED]->(b:Build) RETURN b.digest", topic=topic)
         return Digest(rows[0][0]) if rows else None
 
@@ -112,17 +100,14 @@ class Neo4jMapStore:
         return Digest(rows[0][0])
 
     def decide(self, decision: Decision) -> Decision:
-        """Append a decision and give it back with its number."""
         said = {name: getattr(decision, name) for name in ("action", "term", "value", "who", "why")}
         rows = self._server.ask(_DECIDE, decision=said | {"at": decision.at.isoformat()}, change=True)
         return replace(decision, number=rows[0][0])
 
     def decisions(self) -> tuple[Decision, ...]:
-        """Give all decisions, oldest first."""
         return tuple(rebuild(Decision, row) for row in self._server.ask(_DECISIONS))
 
     def term(self, digest: Digest, title: str) -> TermView:
-        """Look one term up with its links."""
         rows = self._server.ask(_TERM, digest=digest, title=title)
         if not rows:
             raise unknown_build(digest)
@@ -133,12 +118,10 @@ class Neo4jMapStore:
         return TermView(term=term_of(term), links=tuple(links))
 
     def least_certain(self, digest: Digest, *, limit: int) -> tuple[Term, ...]:
-        """Give the terms of least relevance."""
         self._build(digest)
         return tuple(term_of(row) for (row,) in self._server.ask(_LEAST_CERTAIN, digest=digest, limit=limit))
 
     def path(self, digest: Digest, start: str, end: str) -> tuple[str, ...]:
-        """Give the titles along a shortest path."""
         rows = self._server.ask(_PATH, digest=digest, start=start, end=end)
         if not rows:
             raise unknown_build(digest)
@@ -150,7 +133,6 @@ class Neo4jMapStore:
         return (start,) if start == end else tuple(titles or ())
 
     def close(self) -> None:
-        """Close the connections."""
         self._server.close()
 
     def _build(self, digest: Digest) -> tuple[str, str, int, int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from kg_builder.model import Digest, Evidence, Link, PageText, Section, Term
-from kg_builder.packing import pack, unpack
+from kg_builder.packing import pack, rebuild, unpack
 
 _PATH = """\
 UNWIND {steps} AS step
@@ -18,58 +19,25 @@ RETURN path"""
 
 def term_row(number: int, term: Term) -> dict[str, object]:
     """Give a term's properties; ``codes`` and ``code_systems`` go side by side."""
-    return {
-        "id": number,
-        "title": term.title,
-        "other_names": list(term.other_names),
-        "path_length": term.path_length,
-        "relevance": term.relevance,
-        "reasons": list(term.reasons),
-        "code_systems": [system for system, _ in term.codes],
-        "codes": [code for _, code in term.codes],
-        "summary": term.summary,
-        "content_hash": term.content_hash,
-    }
+    systems, codes = [system for system, _ in term.codes], [code for _, code in term.codes]
+    return asdict(term) | {"id": number, "code_systems": systems, "codes": codes}
 
 
 def term_of(row: Mapping[str, Any]) -> Term:
     """Give back what ``term_row`` was given."""
-    return Term(
-        title=row["title"],
-        other_names=tuple(row["other_names"]),
-        path_length=row["path_length"],
-        relevance=row["relevance"],
-        reasons=tuple(row["reasons"]),
-        codes=tuple(zip(row["code_systems"], row["codes"], strict=True)),
-        summary=row["summary"],
-        content_hash=Digest(row["content_hash"]),
-    )
+    codes = tuple(zip(row["code_systems"], row["codes"], strict=True))
+    return rebuild(Term, [codes if one.name == "codes" else row[one.name] for one in fields(Term)])
 
 
 def link_row(a: str, b: str, link: Link) -> list[object]:
     """Give the server's names of the two nodes, and the evidence as four lists side by side."""
-    return [
-        a,
-        b,
-        {
-            "sources": [one.source for one in link.evidence],
-            "targets": [one.target for one in link.evidence],
-            "sections": [one.section for one in link.evidence],
-            "sentences": [one.sentence for one in link.evidence],
-        },
-    ]
+    kept = ("source", "target", "section", "sentence")
+    return [a, b, {f"{name}s": [getattr(one, name) for one in link.evidence] for name in kept}]
 
 
 def link_of(a: str, b: str, evidence: Sequence[Sequence[str]]) -> Link:
     """Give a link back from its titles and its four lists."""
-    return Link(
-        a=a,
-        b=b,
-        evidence=tuple(
-            Evidence(source=source, target=target, section=section, sentence=sentence)
-            for source, target, section, sentence in zip(*evidence, strict=True)
-        ),
-    )
+    return Link(a=a, b=b, evidence=tuple(rebuild(Evidence, row) for row in zip(*evidence, strict=True)))
 
 
 def text_row(number: int, text: PageText) -> list[object]:

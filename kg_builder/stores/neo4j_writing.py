@@ -24,7 +24,7 @@ BATCH_SECONDS = 30.0
 BATCH_ROWS = 3_000
 """Larger batches are slower: a server with a small heap then collects garbage most of the time."""
 BATCH_SIZE = 4_000_000
-"""Letters and bytes in one transaction, which the server holds in memory."""
+"""Letters in one transaction, which the server holds in memory."""
 TERMS_CUT = 200
 LINKS_REMOVED = 2_000
 NODES_REMOVED = 1_000
@@ -110,21 +110,12 @@ def _batches(rows: Iterable[_T]) -> Iterator[list[_T]]:
     total = 0
     for row in rows:
         batch.append(row)
-        total += _size(row)
+        total += len(repr(row))
         if len(batch) == BATCH_ROWS or total >= BATCH_SIZE:
             yield batch
             batch, total = [], 0
     if batch:
         yield batch
-
-
-def _size(value: Any) -> int:
-    """Measure a row roughly: its letters and bytes, and a little for whatever else."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(map(_size, value.values()))
-    return sum(map(_size, value)) if isinstance(value, list) else 8
 
 
 def _remove(server: Neo4jServer, digest: Digest, *, owner: str) -> None:

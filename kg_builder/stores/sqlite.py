@@ -17,7 +17,7 @@ from typing import Literal
 
 from kg_builder.model import Build, Decision, Digest, Evidence, Link, Made, PageText, Section, Term
 from kg_builder.packing import pack, rebuild, unpack
-from kg_builder.stores.base import KEPT, BuildSummary, TermView, nothing_before, unknown_build, unknown_term
+from kg_builder.stores.base import KEPT, BuildSummary, MapStore, TermView, nothing_before, unknown_build, unknown_term
 from strokemap.errors import FormatUnknown, MapStoreUnreachable
 from strokemap.progress import Progress
 from strokemap.topic import Topic
@@ -27,7 +27,7 @@ APPLICATION = 0x53_4D_41_50
 WAIT_SECONDS = 30.0
 
 
-class SqliteMapStore:
+class SqliteMapStore(MapStore):
     """A MapStore in one file. Errors of every method: MapStoreUnreachable."""
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +64,6 @@ class SqliteMapStore:
             _prune(db, topic=build.topic.name)
 
     def read(self, digest: Digest) -> Build:
-        """Give a build back, equal to what was written."""
         with self._transaction() as db:
             number, topic, made = _build_row(db, digest)
             rows = db.execute("SELECT term FROM terms WHERE build = ? ORDER BY id", (number,))
@@ -79,7 +78,6 @@ class SqliteMapStore:
             )
 
     def texts(self, digest: Digest) -> Iterator[PageText]:
-        """Give the texts of a build's terms in order of title; other calls may go between."""
         with self._transaction() as db:
             number, *_ = _build_row(db, digest)
             query = "SELECT title, sections FROM texts JOIN terms USING (build, id) WHERE build = ? ORDER BY id"
@@ -88,7 +86,6 @@ class SqliteMapStore:
                 yield PageText(title=title, sections=sections)
 
     def builds(self) -> tuple[BuildSummary, ...]:
-        """List the builds, newest first."""
         with self._transaction() as db:
             published = {digest for (digest,) in db.execute(_PUBLISHED)}
             query = "SELECT digest, topic_name, terms, links, made FROM builds ORDER BY number DESC"
@@ -104,7 +101,6 @@ class SqliteMapStore:
                 db.execute("INSERT INTO publications (topic_name, build) VALUES (?, ?)", (topic, number))
 
     def published(self, topic: str) -> Digest | None:
-        """Give a topic's published build."""
         with self._transaction() as db:
             return next(iter(_published(db, topic)), None)
 
@@ -121,20 +117,17 @@ class SqliteMapStore:
             return stack[1]
 
     def decide(self, decision: Decision) -> Decision:
-        """Append a decision and give it back with its number."""
         row = (decision.action, decision.term, decision.value, decision.who, decision.why, decision.at.isoformat())
         with self._transaction("IMMEDIATE") as db:
             insert = "INSERT INTO decisions (action, term, value, who, why, at) VALUES (?, ?, ?, ?, ?, ?)"
             return replace(decision, number=db.execute(insert, row).lastrowid or 0)
 
     def decisions(self) -> tuple[Decision, ...]:
-        """Give all decisions, oldest first."""
         with self._transaction() as db:
             query = "SELECT number, action, term, value, who, why, at FROM decisions ORDER BY number"
             return tuple(rebuild(Decision, row) for row in db.execute(query))
 
     def term(self, digest: Digest, title: str) -> TermView:
-        """Look one term up with its links."""
         with self._transaction() as db:
             number, *_ = _build_row(db, digest)
             row = _term_row(db, number, title)

@@ -112,8 +112,8 @@ def test_title_that_is_not_worth_reading_is_read_from_neither_source(
     assert "1 titles were passed over unread." in shown.out
 
 
-def test_page_that_a_wiki_withholds_is_recorded_with_the_reason_and_asked_for_again_by_refresh(
-    crawl: Callable, command: Callable, wiki: Wiki
+def test_page_that_a_wiki_withholds_is_recorded_with_the_reason_and_asked_for_again_by_refresh_and_resume(
+    crawl: Callable, command: Callable, wiki: Wiki, topic: Path
 ) -> None:
     whole = crawl(wiki.address)
     wiki.withheld = {"Brain"}
@@ -124,6 +124,10 @@ def test_page_that_a_wiki_withholds_is_recorded_with_the_reason_and_asked_for_ag
     wiki.asked.clear()
     assert crawl(wiki.address, "--refresh")["failed"] == lacking["failed"]
     assert wiki.asked == ["Brain"]
+    wiki.asked.clear()
+    shown = command("crawl", "--topic", topic, "--source", wiki.address, "--resume")
+    assert "1 titles failed" in shown.out
+    assert wiki.asked == ["Brain"], "what is left of a crawl is what failed"
     wiki.withheld = set()
     mended = crawl(wiki.address, "--refresh")
     assert (mended["digest"], mended["failed"]) == (whole["digest"], [])

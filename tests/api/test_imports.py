@@ -27,7 +27,7 @@ finally:
     ("words", "needed"),
     [
         (["--help"], set()),
-        (["search", "aphasia"], {"numpy", "pydantic", "spacy", "tantivy"}),
+        (["search", "disphagia with mini stroke"], {"numpy", "pydantic", "spellchecker", "tantivy"}),
         (["articles", "list"], {"numpy", "pydantic", "spacy", "tantivy"}),
         (["ledger", "status"], {"numpy", "pydantic", "tantivy"}),
     ],

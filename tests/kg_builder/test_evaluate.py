@@ -78,7 +78,7 @@ def _build(topic: Topic, source: PageSource, folder: Path) -> Build:
             progress=silent,
             now=NOON,
         )
-    return assemble(topic, crawled=crawled, source=source.name, now=NOON)[0]
+    return assemble(topic, crawled=crawled)[0]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from kg_builder.sources import open_source
 from kg_builder.sources.mediawiki import MediaWiki
 from strokemap.errors import SourceContactMissing, SourceMalformed, SourceUnreachable, SourceUnsupported
 from strokemap.progress import silent
+from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mediawiki import Wikis
 
 CONTACT = "tests@strokemap.example"
@@ -93,6 +94,16 @@ def test_real_lag_is_waited_for(odd_export: Path, wikis: Wikis) -> None:
 
 
 @pytest.mark.server
+def test_wiki_that_asks_for_a_long_pause_is_asked_nothing_more(odd: MediaWiki) -> None:
+    with FaultProxy(behind=odd.name, spoilt={"Stroke": "503"}, retry_after="600") as proxy:
+        source = MediaWiki.open(proxy.address, contact=CONTACT)
+        with pytest.raises(SourceUnreachable):
+            source.fetch(["Empty", "Stroke"])
+        source.close()
+    assert [one.fault for one in proxy.seen] == ["", "503"]
+
+
+@pytest.mark.server
 @pytest.mark.parametrize("path", ["/api.php", "/index.php?title=Stroke", "/wiki/Stroke", "/wiki/", "/", ""])
 def test_address_of_api_page_or_root_will_do(odd: MediaWiki, path: str) -> None:
     source = MediaWiki.open(odd.name.removesuffix("/api.php") + path, contact=CONTACT)
@@ -142,9 +153,9 @@ class ScriptedWire:
 
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
-        self.address, self.requests, self.closed = "http://x/api.php", 0, False
+        self.address, self.requests, self.closed, self.put_off = "http://x/api.php", 0, False, False
 
-    def ask(self, **_: str) -> object:
+    def ask(self, **_: object) -> object:
         self.requests += 1
         return self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
 

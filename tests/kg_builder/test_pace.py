@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kg_builder.sources.pace import FIRST_WAIT, LONGEST_WAIT, Manners, Pace, manners_towards, retry_after
+from kg_builder.sources.pace import FIRST_WAIT, LONGEST_WAIT, Pace, retry_after
 
 
 class Time:
@@ -33,7 +33,7 @@ def time() -> Time:
 
 @pytest.fixture
 def pace(time: Time) -> Pace:
-    return Pace(manners=manners_towards("en.wikipedia.org"), clock=time, sleep=time.sleep)
+    return Pace.towards("en.wikipedia.org", clock=time, sleep=time.sleep)
 
 
 def test_first_request_goes_out_at_once(pace: Pace, time: Time) -> None:
@@ -97,13 +97,13 @@ def test_waits_double_and_are_bounded(pace: Pace) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
-def test_only_the_own_machine_is_asked_faster(host: str) -> None:
-    assert manners_towards(host).gap == 0
+def test_only_the_own_machine_is_asked_faster(host: str, time: Time) -> None:
+    assert Pace.towards(host, clock=time, sleep=time.sleep).gap == 0
 
 
 @pytest.mark.parametrize("host", ["en.wikipedia.org", "localhost.example", "10.0.0.1", "127.0.0.1.example", "::2", ""])
-def test_other_hosts_get_full_manners(host: str) -> None:
-    assert manners_towards(host) == Manners()
+def test_other_hosts_get_full_manners(host: str, time: Time) -> None:
+    assert Pace.towards(host, clock=time, sleep=time.sleep) == Pace(clock=time, sleep=time.sleep)
 
 
 MORNING = "Mon, 23 Nov 2026 10:00:00 GMT"

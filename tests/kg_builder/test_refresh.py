@@ -15,6 +15,7 @@ from strokemap.home import open_home
 from strokemap.progress import silent
 from strokemap.topic import Topic
 from tests.kg_builder.conftest import export_file
+from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mediawiki import MediaWiki, Wikis
 
 TOPIC = Topic(name="numbers", starting_terms=("Page 0",), path_length=3, judge="everything")
@@ -29,9 +30,9 @@ Grow = Callable[..., Build]
 
 @pytest.fixture
 def grow_map(tmp_path: Path) -> Grow:
-    def run(source: object, home: str, *, now: datetime | None = None, refresh: bool = False) -> Build:
+    def run(source: object, home: str, *, now: datetime | None = None, **more: bool) -> Build:
         bench = Bench(home=open_home(tmp_path / home), store_url=f"sqlite:///{tmp_path / home}/map.db")
-        asked = Crawl(topic=TOPIC, source=str(source), contact="tests@strokemap.example", refresh=refresh)
+        asked = Crawl(topic=TOPIC, source=str(source), contact="tests@strokemap.example", **more)
         return grow(asked, bench=bench, now=now or datetime.now(UTC), progress=silent)
 
     return run
@@ -97,3 +98,20 @@ def test_newer_export_gives_the_build_of_a_full_crawl(tmp_path: Path, grow_map: 
 def test_refresh_of_what_was_never_crawled_is_a_crawl(tmp_path: Path, grow_map: Grow) -> None:
     export = export_file(tmp_path / "wiki.xml", PAGES)
     assert grow_map(export, "kept", refresh=True).digest == grow_map(export, "whole").digest
+
+
+@pytest.mark.server
+def test_page_that_spoils_every_request_for_it_fails_alone_and_is_had_when_resumed(
+    wikis: Wikis, tmp_path: Path, grow_map: Grow
+) -> None:
+    address = wikis.serve(export_file(tmp_path / "wiki.xml", PAGES))
+    whole = grow_map(address, "whole")
+    with FaultProxy(behind=address, spoilt={"Page 7": "cut body", "Page 10": "503"}) as proxy:
+        lacking = grow_map(proxy.address, "kept")
+        assert [line.partition(":")[0] for line in lacking.made.failed] == ["Page 10", "Page 7"]
+        assert {term.title for term in whole.terms} - {term.title for term in lacking.terms} >= {"Page 10", "Page 7"}
+        asked = len(proxy.seen)
+        proxy.spoilt = {}
+        mended = grow_map(proxy.address, "kept", resume=True)
+        assert len(proxy.seen) - asked < 12, "what was read is not asked for again"
+    assert (mended.digest, mended.made.failed) == (whole.digest, ())

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import mwclient
 import pytest
 
-from kg_builder.sources.pace import Manners, Pace
+from kg_builder.sources.pace import Pace
 from kg_builder.sources.wire import FIRST_TRIES, TRIES, Wire
 from strokemap import __version__
 from strokemap.errors import MapError, SourceMalformed, SourceRefused, SourceUnreachable
@@ -95,7 +95,7 @@ def connect(time: Time) -> Iterator[Callable[..., Wire]]:
     opened: list[Wire] = []
 
     def open_(address: str) -> Wire:
-        pace = Pace(manners=Manners(), clock=time, sleep=time.sleep)
+        pace = Pace(clock=time, sleep=time.sleep)
         opened.append(Wire(address, contact="ops@hospital.example", pace=pace, timeouts=(1.0, 0.3)))
         return opened[-1]
 

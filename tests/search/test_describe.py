@@ -4,7 +4,9 @@ import pytest
 
 from kg_builder.projection import Projection
 from search.article import Article
-from search.describe import MOST_TERMS, describe
+from search.describe import MOST_TERMS, describe, mark_terms
+from search.linker import link
+from search.query import Query, read_words
 
 TEXT = "When you had a stroke it can be hard to find the words that you want to say. " * 3
 
@@ -59,3 +61,14 @@ def test_terms_of_the_title_come_first_then_those_named_most_often(tiny_map: Pro
 )
 def test_english_is_told_from_other_languages(text: str, language: str, tiny_map: Projection):
     assert described(tiny_map, text=text).language == language
+
+
+def test_a_texts_entities_are_the_terms_that_a_query_of_it_names(tiny_map: Projection):
+    text = "  Aphasia/mini-stroke;after a “Brain attack” —TIAs, and irregular heartbeats\n\U0001f600stroke."
+    doc = mark_terms(text, projection=tiny_map)
+    named = link(read_words(Query(text=text)), projection=tiny_map).terms
+    assert doc.text == text
+    assert [(item.kb_id_, item.text, item.start_char) for item in doc.ents] == [
+        (term.term, term.surface, term.start) for term in named
+    ]
+    assert len(named) == 6

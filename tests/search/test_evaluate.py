@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kg_builder.projection import Projection
-from search.bench import read_judgements
+from search.bench import open_bench, read_judgements
 from search.evaluate import RetrievalEvaluation, evaluate_retrieval, measure, randomisation_p
 from search.gate import Gate
 from strokemap.errors import BenchMalformed, HomeUnwritable, InputMissing
@@ -32,9 +32,15 @@ def bench(jsonl: Write, tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 def evaluate(
-    files: tuple[Path, Path, Path], *, projection: Projection | None, gate: Gate, work: Path
+    files: tuple[Path, Path, Path],
+    *,
+    projection: Projection | None,
+    gate: Gate,
+    work: Path,
+    runs: Path | None = None,
 ) -> RetrievalEvaluation:
-    return evaluate_retrieval(*files, projection=projection, work=work, gate=gate, progress=silent)
+    with open_bench(*files, projection=projection, work=work, progress=silent) as opened:
+        return evaluate_retrieval(opened, projection=projection, gate=gate, progress=silent, runs=runs)
 
 
 def test_expansion_is_measured_beside_the_words_alone(
@@ -53,9 +59,7 @@ def test_expansion_is_measured_beside_the_words_alone(
 def test_runs_and_gains_are_kept_in_the_format_of_trec(
     bench: tuple[Path, Path, Path], tiny_map: Projection, gate: Gate, tmp_path: Path
 ):
-    evaluate_retrieval(
-        *bench, projection=tiny_map, work=tmp_path / "work", gate=gate, progress=silent, runs=tmp_path / "runs"
-    )
+    evaluate(bench, projection=tiny_map, work=tmp_path / "work", gate=gate, runs=tmp_path / "runs")
     runs = {path.name: path.read_text().splitlines() for path in (tmp_path / "runs").iterdir()}
     assert runs == {
         "words.run": ["q2 Q0 d3 1 100 words"],
@@ -67,9 +71,7 @@ def test_runs_and_gains_are_kept_in_the_format_of_trec(
 def test_runs_that_cant_be_written_are_told(bench: tuple[Path, Path, Path], gate: Gate, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HomeUnwritable):
-        evaluate_retrieval(
-            *bench, projection=None, work=tmp_path / "work", gate=gate, progress=silent, runs=tmp_path / "file" / "runs"
-        )
+        evaluate(bench, projection=None, work=tmp_path / "work", gate=gate, runs=tmp_path / "file" / "runs")
 
 
 def test_without_a_map_only_the_words_are_measured(bench: tuple[Path, Path, Path], gate: Gate, tmp_path: Path):

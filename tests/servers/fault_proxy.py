@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 FAULTS = ("429", "503", "cut body", "cut JSON", "bad gzip", "HTML", "reset", "reset in the middle", "slow", "maxlag")
 _END_TO_END = {"content-type", "content-encoding", "retry-after", "vary", "x-database-lag"}
@@ -44,6 +44,8 @@ class FaultProxy:
     """Seconds that every answer takes."""
     slow: float = 0.2
     retry_after: str = "0"
+    spoilt: dict[str, str] = field(default_factory=dict)
+    """Titles of pages, and the fault that every request for them meets with."""
     script: list[str] = field(default_factory=list)
     """Faults for the next requests, before chance decides; "" for none."""
     seen: list[Seen] = field(default_factory=list)
@@ -76,7 +78,10 @@ class FaultProxy:
         with self._lock:
             self._open += 1
             self.most_at_once = max(self.most_at_once, self._open)
-            if self.script:
+            asked = parse_qs(urlsplit(path).query).get("titles", [""])[0].split("|")
+            if spoiling := [title for title in asked if title in self.spoilt]:
+                fault = self.spoilt[spoiling[0]]
+            elif self.script:
                 fault = self.script.pop(0)
             else:
                 fault = self._random.choice(self.faults) if self._random.random() < self.share else ""
