@@ -55,6 +55,8 @@ soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
 	$(BIN)/python -m benchmarks.projection
 	$(BIN)/python -m benchmarks.map_stores
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.servers
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.lookups
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.scale
 
 clean:  ## remove what set-up and tests made here
 	rm -rf .venv .uv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

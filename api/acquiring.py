@@ -16,14 +16,14 @@ from pathlib import Path
 from api.access import LOCAL, Caller, check_action
 from api.service import Clock, open_home_ledger
 from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store, withdraw
-from hive_queries.acquire import Acquired, replay
+from hive_queries.acquire import Acquired
 from hive_queries.icd10 import describe
-from hive_queries.notes import forget
 from hive_queries.profiles import ProfilesMade, prune_profiles
 from hive_queries.pseudonyms import OPT_OUT, split_patient
 from hive_queries.questions import Answer
 from hive_queries.statement import read_shipped
-from hive_queries.withdraw import Withdrawn, expire
+from hive_queries.withdraw import expire
+from hive_queries.work import forget
 from ledger import Entry
 from recommend.codes import Codes
 from strokemap.errors import BatchMalformed, InputTooLarge
@@ -73,16 +73,10 @@ class Intake:
     ) -> Acquired:
         """Take one extract in, or ``mended`` rows of the quarantine; the same one again changes nothing."""
         with self.store() as store:
-            return (replay if mended else acquire)(
-                path,
-                institution=institution,
-                format=format,
-                store=store,
-                work=self.home.work,
-                key=self.keys.secret("pseudonym"),
-                now=self.now(),
-                progress=progress,
-            )
+            return acquire(
+                path, institution=institution, format=format, mended=mended, store=store, work=self.home.work,
+                key=self.keys.secret("pseudonym"), now=self.now(), progress=progress,
+            )  # fmt: skip
 
     def ask(self, question: str, *, params: Mapping[str, str], caller: Caller) -> Answer:
         """Ask a named question. Clinicians see patients of their institution, the operator all, other roles counts.
@@ -115,10 +109,10 @@ class Intake:
             shutil.rmtree(folder)
         return self.make_profiles(progress=progress)
 
-    def withdraw(self, institution: str, *, progress: Progress = silent) -> tuple[Withdrawn, int]:
-        """Remove all that an institution sent, its profiles, too, and record that; give the index of the entry."""
+    def withdraw(self, institution: str, *, progress: Progress = silent) -> tuple[int, int]:
+        """Remove all that an institution sent, its profiles, too, and record that; give its batches and the entry."""
         with self.store() as store:
-            gone = withdraw(institution, store=store, work=self.home.work)
+            batches = withdraw(institution, store=store, work=self.home.work)
         made = self.make_profiles(progress=progress)
         entry = Entry(
             kind="withdrawal",
@@ -126,13 +120,13 @@ class Intake:
             role=LOCAL.role,
             actor="",
             digests=(("profiles", made.version),),
-            content=json.dumps({"institution": institution, "batches": gone.batches}).encode(),
+            content=json.dumps({"institution": institution, "batches": batches}).encode(),
         )
         ledger = open_home_ledger(self.home, self.keys)
         index = ledger.record(entry, now=self.now(), random_bytes=secrets.token_bytes)
         # Last: until then a second call completes what was cut off.
         forget(self.home.work, institution)
-        return gone, index
+        return batches, index
 
     def unmapped(self, *, codes: Codes) -> tuple[CodeSeen, ...]:
         """List the codes of the histories that neither a concept nor the table of codes knows, most frequent first."""

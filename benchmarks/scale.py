@@ -1,13 +1,16 @@
 """Where each engine pays: profiles and two cohorts over made-up histories, on SQLite, DuckDB, Hive and Spark.
 
-    python -m benchmarks.scale [--patients 10000] [--engines sqlite,duckdb,hive,spark] [--trial ist.csv.gz]
+    python -m benchmarks.scale [--patients 10000,100000] [--engines sqlite,duckdb,hive,spark] [--minutes 240]
 
 "Traditional" is a row store in one file with indexes on what is asked: SQLite, given the same tables and, by sqlglot,
 the same texts. Each engine loads one batch, computes all profiles and both cohorts, and gives its rows to Python; the
 digests of the answers must be equal. Each is measured in a process of its own: Hive as HiveServer2 with Tez in local
 mode (one task at a time), Spark as its Thrift Server on local[2], each with a heap of 1 GB. On DuckDB a version of the
-profiles from changed patients (1 in 100) is timed, too; on Hive a look-up of one profile beside the read side's. Adds
-to docs/evidence/scale.json; a line there is replaced by a newer one of its size and engine.
+profiles from changed patients (1 in 100) is timed, too.
+
+Each size and engine is a line of docs/evidence/scale.json, added when it is measured; what has a line is passed over,
+so that a run that was stopped (SIGTERM) goes on where it was. An engine that has not done all of it in the minutes that
+it is given keeps what it has done, and the line says so. ``--again`` measures anew.
 """
 
 from __future__ import annotations
@@ -18,78 +21,103 @@ import csv
 import hashlib
 import json
 import os
-import resource
+import signal
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
-import duckdb
 import sqlglot
 from sqlglot import exp
 
+from benchmarks.lookups import time_reads
 from benchmarks.made_up_histories import land, make_batch
-from benchmarks.soak import ROOT, write
+from benchmarks.soak import EVIDENCE, ROOT, Measured, commit, write
 from hive_queries import HistoryStore, make_profiles, open_history_store
 from hive_queries.engines import Parameter
-from hive_queries.engines.address import parse_address
-from hive_queries.engines.hiveserver2 import Connection
-from hive_queries.profiles import Profiles
 from hive_queries.statement import Statement, read_shipped, tables
 from strokemap.progress import silent
 
 ENGINES = ("sqlite", "duckdb", "hive", "spark")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = 100
-READS, LOOKUPS = 5000, 50
 COHORTS: dict[str, dict[str, Parameter]] = {
     "aphasia-without-speech-therapy": {"days": 30},
     "blood-pressure-above-target": {"target": 140.0, "institution": ""},
 }
 Run = Callable[[Statement, Mapping[str, Parameter]], Iterable[tuple[object, ...]]]
-Measured = dict[str, object]
 
 
 def main() -> None:
-    """Measure each engine at one size, one after the other."""
+    """Measure each engine at each size, one after the other, the smallest size first."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patients", type=int, default=10_000)
+    parser.add_argument("--patients", default="10000,100000,1000000")
     parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument("--minutes", type=float, default=240, help="for one engine at one size")
+    parser.add_argument("--again", action="store_true", help="measure also what has a line")
     parser.add_argument("--trial", type=Path, default=_trial())
     parser.add_argument("--one", action="store_true", help="measure in this process and print")
     asked = parser.parse_args()
+    sizes = sorted(map(int, asked.patients.split(",")))
+    # Children and folders go with a run that is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if asked.one:
         with tempfile.TemporaryDirectory() as folder:
-            json.dump(
-                measure(asked.engines, patients=asked.patients, trial=asked.trial, folder=Path(folder)), sys.stdout
-            )
+            for measured in measure(asked.engines, patients=sizes[0], trial=asked.trial, folder=Path(folder)):
+                print(json.dumps(measured), flush=True)
         return
-    for engine in asked.engines.split(","):
-        words = [sys.executable, "-m", "benchmarks.scale", "--one", "--patients", str(asked.patients)]
-        words += ["--engines", engine, "--trial", str(asked.trial)]
-        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        keep({"engine": engine, "patients": asked.patients, **json.loads(done.stdout)})
+    known = (
+        set() if asked.again else {(line["engine"], line["patients"]) for line in kept() if "failed_with" not in line}
+    )
+    for patients in sizes:
+        for engine in asked.engines.split(","):
+            if (engine, patients) not in known:
+                words = ["--engines", engine, "--patients", str(patients), "--trial", str(asked.trial)]
+                keep({"engine": engine, "patients": patients, **in_own_process(words, minutes=asked.minutes)})
 
 
-def measure(engine: str, *, patients: int, trial: Path, folder: Path) -> Measured:
-    """Load, compute and ask on one engine."""
-    landed = land(folder / "landed", patients=patients, trial=trial)
+def in_own_process(words: list[str], *, minutes: float) -> Measured:
+    """Measure one engine at one size in a process of its own; what it had done when its time was over, too."""
+    with tempfile.TemporaryDirectory(prefix="strokemap-scale-", ignore_cleanup_errors=True) as folder:
+        command = [sys.executable, "-m", "benchmarks.scale", "--one", *words]
+        environment = os.environ | {"TMPDIR": folder}
+        ended: Measured = {}
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, timeout=minutes * 60, check=False
+            )
+            said = done.stdout
+            if done.returncode:
+                ended = {"failed_with": done.returncode}
+        except subprocess.TimeoutExpired as late:
+            said = late.stdout or b""
+            ended = {"not_reached_after_min": minutes}
+    lines = [line for line in said.splitlines() if line.startswith(b"{") and line.endswith(b"}")]
+    return (json.loads(lines[-1]) if lines else {}) | ended
+
+
+def measure(engine: str, *, patients: int, trial: Path, folder: Path) -> Iterator[Measured]:
+    """Load, compute and ask on one engine; gives what is measured so far, again and again."""
+    # Making the patients up takes memory of its own, and must not count as the engine's.
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as apart:
+        landed = apart.submit(land, folder / "landed", patients=patients, trial=trial).result()
     with running(engine, folder) as (run, add, peak, more):
         measured: Measured = {"load_s": _timed(lambda: add(landed))[0]}
         statements = {"profiles": (read_shipped("profile.hql")[0], {})} | {
             name: (read_shipped(f"questions/{name}.hql")[0], values) for name, values in COHORTS.items()
         }
         for name, (statement, values) in statements.items():
+            yield measured | {"peak_rss_mb": peak()}
             seconds, (rows, digest) = _timed(lambda s=statement, v=values: _digest(run(s, v)))  # type: ignore[misc]
             measured[name] = {"seconds": seconds, "rows": rows, "digest": digest}
-        measured |= more(patients, trial)
-        measured["peak_rss_mb"] = peak()
-    return measured
+        yield measured | {"peak_rss_mb": peak()}
+        yield measured | more(patients, trial) | {"peak_rss_mb": peak()}
 
 
 Engine = tuple[Run, Callable[[Mapping[str, Path]], object], Callable[[], int], Callable[[int, Path], Measured]]
@@ -114,9 +142,8 @@ def running(engine: str, folder: Path) -> Iterator[Engine]:
         from tests.servers.spark import spark_in
 
         with (hive_in if engine == "hive" else spark_in)(folder / engine).running() as server:
-            store = open_history_store(server.url(deadline=7200, read=7200))
-            look = (lambda *_: _lookups(store, server.url(), folder)) if engine == "hive" else (lambda *_: {})
-            yield *_asked(store), lambda: _peak_of(server.pid), look
+            store = open_history_store(server.url(deadline=36000, read=36000))
+            yield *_asked(store), lambda: server.memory_mb, lambda *_: {}
             store.close()
 
 
@@ -142,62 +169,8 @@ def _versions(store: HistoryStore, folder: Path, patients: int, trial: Path) -> 
         "version_of_changed_s": few,
         "changed_patients": second.computed,
         "same_digest": True,
-        "read": _reads(profiles, again.version),
+        "read": time_reads(profiles, again.version),
     }
-
-
-def _lookups(store: HistoryStore, url: str, folder: Path) -> Measured:
-    """Look single profiles up in Hive, in a table that holds them ready, and read the same ones on the read side."""
-    made = make_profiles(store, folder=folder / "profiles", progress=silent, now=NOW)
-    shared = folder / "hive" / "profile_table"
-    shared.mkdir()
-    rows = sqlite3.connect(folder / "profiles" / "1.sqlite").execute("SELECT * FROM profiles ORDER BY patient")
-    with (folder / "rows.csv").open("w", newline="") as handle:
-        csv.writer(handle).writerows(rows)
-    names = ("institution", "patient", "sex", "birth_year", "died_on", "died_precision", "facts", "articles")
-    columns = {name: "BIGINT" if name == "birth_year" else "VARCHAR" for name in names}
-    with contextlib.closing(duckdb.connect()) as connection:
-        table = connection.read_csv(str(folder / "rows.csv"), columns=columns, header=False, auto_detect=False)
-        table.write_parquet(str(shared / "part-0.parquet"))
-    types = ", ".join(f"{name} {'BIGINT' if name == 'birth_year' else 'STRING'}" for name in names)
-    link = Connection(parse_address(url))
-    list(link.rows(f"CREATE EXTERNAL TABLE looked_up ({types}) STORED AS PARQUET LOCATION 'file://{shared}'"))
-    patients = [row[0] for row in _patients(folder / "profiles", made.version)]
-    wanted = patients[:: max(1, len(patients) // LOOKUPS)][:LOOKUPS]
-    seconds = []
-    for patient in wanted:
-        start = time.perf_counter()
-        found = list(link.rows(f"SELECT * FROM looked_up WHERE patient = '{patient}'"))
-        seconds.append(time.perf_counter() - start)
-        if len(found) != 1:
-            raise SystemExit("A profile was not found in Hive.")
-    link.close()
-    read = _reads(folder / "profiles", made.version)
-    hive = {"n": len(seconds), "p50_ms": _ms(statistics.median(seconds)), "least_ms": _ms(min(seconds))}
-    return {"hive_lookup": hive, "read": read, "times_faster": round(hive["p50_ms"] / read["p50_ms"])}
-
-
-def _reads(folder: Path, version: str) -> dict[str, float]:
-    profiles = Profiles.open(folder, version)
-    patients = [row[0] for row in _patients(folder, version)]
-    wanted = patients[:: max(1, len(patients) // READS)][:READS]
-    seconds = []
-    for patient in wanted:
-        start = time.perf_counter()
-        profiles.get(patient)
-        seconds.append(time.perf_counter() - start)
-    profiles.close()
-    seconds.sort()
-    return {
-        "n": len(seconds),
-        "p50_ms": _ms(statistics.median(seconds)),
-        "p99_ms": _ms(seconds[len(seconds) * 99 // 100]),
-    }
-
-
-def _patients(folder: Path, version: str) -> list[tuple[str]]:
-    with contextlib.closing(sqlite3.connect(folder / f"{version.partition('-')[0]}.sqlite")) as connection:
-        return connection.execute("SELECT patient FROM profiles ORDER BY patient DESC").fetchall()
 
 
 def _load_sqlite(connection: sqlite3.Connection, landed: Mapping[str, Path]) -> None:
@@ -234,13 +207,15 @@ def _sqlite(statement: Statement) -> str:
         node.replace(node.this)
     for node in list(tree.find_all(exp.ArrayAgg)):
         joined = node.find_ancestor(exp.ConcatWs)
+        told = joined.parent_select.args["from_"].this
+        if not isinstance(told.this, exp.Ordered) and not told.this.args.get("order"):
+            told.replace(exp.select("*").from_(told.copy()).order_by("patient", "fact").subquery(told.alias))
         joined.replace(exp.GroupConcat(this=node.this, separator=joined.expressions[0]))
     for node in list(tree.find_all(exp.ConcatWs)):
         end, *parts = node.expressions
         text = parts[0]
         for part in parts[1:]:
             text = exp.DPipe(this=exp.DPipe(this=text, expression=end.copy()), expression=part)
-        node.parent_select.order_by("patient", "fact", copy=False)
         node.replace(text)
     return tree.sql("sqlite")
 
@@ -259,16 +234,8 @@ def _timed(work: Callable[[], object]) -> tuple[float, object]:
     return round(time.monotonic() - start, 2), done
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
-
-
 def _own_peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-def _peak_of(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
@@ -276,15 +243,25 @@ def _trial() -> Path:
     return Path(os.environ.get("STROKEMAP_TEST_DATA", "../shared/data")) / "patients" / "ist.csv.gz"
 
 
+def kept() -> list[Measured]:
+    """Give the lines among the evidence."""
+    path = EVIDENCE / "scale.json"
+    return json.loads(path.read_text(encoding="utf-8"))["lines"] if path.exists() else []
+
+
 def keep(line: Measured) -> None:
-    """Put a line among the evidence and print it."""
+    """Put a line among the evidence and print it. Ends the run where an engine answered otherwise than another."""
+    line |= {"commit": commit(), "date": datetime.now(UTC).date().isoformat()}
     print(json.dumps(line), flush=True)
-    path = ROOT / "docs" / "evidence" / "scale.json"
-    lines = json.loads(path.read_text(encoding="utf-8"))["lines"] if path.exists() else []
-    lines = [old for old in lines if (old["engine"], old["patients"]) != (line["engine"], line["patients"])] + [line]
+    lines = [old for old in kept() if (old["engine"], old["patients"]) != (line["engine"], line["patients"])] + [line]
     lines.sort(key=lambda item: (item["patients"], ENGINES.index(item["engine"])))
     about = "every patient is invented, with the distributions of the International Stroke Trial"
     write("scale", {"made_up": about, "lines": lines}, command="python -m benchmarks.scale")
+    for other in lines:
+        for asked in ("profiles", *COHORTS):
+            digests = {item[asked]["digest"] for item in (other, line) if asked in item}
+            if other["patients"] == line["patients"] and len(digests) > 1:
+                raise SystemExit(f"{asked}: {other['engine']} and {line['engine']} answer differently.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The main job on real data, measured: times, memory, and what the evaluations print.
 
-    make soak
+    make soak        (or alone: python -m benchmarks.soak acquisition)
 
 Writes one file a subject to docs/evidence/, each with command, commit, date and machine. Takes the data from the folder
 that STROKEMAP_TEST_DATA names.
@@ -58,14 +58,17 @@ class Home:
         return {"seconds": seconds, "greatest_rss_mb_so_far": memory, "answer": json.loads(out)}
 
 
+def commit() -> str:
+    """Give the commit that is checked out."""
+    words = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def write(subject: str, measured: Measured, *, command: str = COMMAND) -> None:
     """Keep a result as evidence."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
     record = {
         "command": command,
-        "commit": commit,
+        "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
         **measured,
@@ -126,13 +129,16 @@ def measure_histories(home: Home, data: Path) -> None:
 
 
 def measure_acquisition(folder: Path, data: Path) -> None:
-    """Shake acquisition: 200 kills, full disks; and how fast it is beside a bare copy of the files."""
+    """Shake acquisition: 200 kills, fewer on Hive, full disks; and how fast it is beside a bare copy of the files."""
     from benchmarks import acquisition  # other benchmarks stand upon this file, and need little of it
+    from tests.servers.hive import hive_in
 
     (folder / "fast").mkdir()
     extract = acquisition.make_extracts(folder / "disk-extracts", seed=0)[0]
-    measured: Measured = {
-        "kills": acquisition.measure_kills(folder / "shaken", kills=200, rounds=40),
+    measured: Measured = {"kills": acquisition.measure_kills(folder / "shaken", kills=200, rounds=40)}
+    with hive_in(folder / "hive").running() as hive:
+        measured["kills on Hive"] = acquisition.measure_kills(folder / "on-hive", kills=80, rounds=4, hive=hive)
+    measured |= {
         "full disk": acquisition.measure_full_disk(folder / "disks", extract=extract),
         "throughput": acquisition.measure_throughput(folder / "fast", data=data / "patients"),
     }
@@ -140,7 +146,7 @@ def measure_acquisition(folder: Path, data: Path) -> None:
 
 
 def main() -> None:
-    """Measure everything, one subject after the other."""
+    """Measure everything, one subject after the other, or those that are named."""
     data = Path(os.environ.get("STROKEMAP_TEST_DATA") or "nowhere")
     if not data.is_dir():
         raise SystemExit("Name the folder of the data in STROKEMAP_TEST_DATA (docs/data.md).")
@@ -150,15 +156,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = Home(folder)
-        steps: list[Callable[[], None]] = [
-            lambda: measure_map(home, data),
-            lambda: measure_retrieval(data),
-            lambda: measure_histories(home, data),
-            lambda: measure_kills(folder, data),
-            lambda: measure_acquisition(folder, data),
-        ]
-        for step in steps:
-            step()
+        subjects: dict[str, Callable[[], None]] = {
+            "map": lambda: measure_map(home, data),
+            "retrieval": lambda: measure_retrieval(data),
+            "histories": lambda: measure_histories(home, data),
+            "kills": lambda: measure_kills(folder, data),
+            "acquisition": lambda: measure_acquisition(folder, data),
+        }
+        for subject in sys.argv[1:] or subjects:
+            subjects[subject]()
 
 
 if __name__ == "__main__":

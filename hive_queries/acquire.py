@@ -19,18 +19,11 @@ from pathlib import Path
 from hive_queries.engines.base import Batch, BatchDigest, HistoryStore
 from hive_queries.extracts import open_extract
 from hive_queries.formats import Format, find_format
-from hive_queries.landing import landing_folder
-from hive_queries.notes import noting
 from hive_queries.pseudonyms import OPT_OUT, OURS, Pseudonyms, check_institution, pseudonym
-from hive_queries.quarantine import (
-    forget_bad_rows,
-    keep_bad_rows,
-    quarantined,
-    read_mended,
-    writing_bad_rows,
-)
+from hive_queries.quarantine import forget_bad_rows, keep_bad_rows, quarantined, read_mended, writing_bad_rows
 from hive_queries.rows import BadRow, Reading, Taken
 from hive_queries.statement import tables
+from hive_queries.work import landing_folder, noting
 from strokemap.errors import BatchMalformed, InstitutionInvalid
 from strokemap.progress import Progress
 
@@ -60,41 +53,37 @@ def acquire(
     key: bytes,
     now: datetime,
     progress: Progress,
+    mended: bool = False,
 ) -> Acquired:
     """Take an extract into the store as one batch; durable on return. Bad rows go to quarantine, the rest counts.
 
-    ``key`` is the home's pseudonym key. Errors: InstitutionInvalid, UsageError for an unknown format, InputMissing,
+    ``mended``: the file holds rows as ``export_bad_rows`` gave them; what is taken leaves the quarantine. ``key`` is
+    the home's pseudonym key. Errors: InstitutionInvalid, UsageError for an unknown format, InputMissing,
     MappingInvalid, BatchMalformed where the extract as a whole can't be taken, HistoryStoreUnreachable, HomeUnwritable.
     """
-    with _arriving(institution, format=format, store=store, work=work, key=key, now=now, progress=progress) as arriving:
-        reader = arriving.reader
-        extract = open_extract(path, suffix=reader.suffix, folder=reader.folder, file=reader.file)
-        progress("Comparing with what is there", 0, None)
-        digest = BatchDigest(extract.digest(format_name=reader.name))
-        return arriving.count(digest, readings=reader.read(extract), check=extract.check_unchanged)
-
-
-def replay(
-    path: Path,
-    *,
-    institution: str,
-    format: str,
-    store: HistoryStore,
-    work: Path,
-    key: bytes,
-    now: datetime,
-    progress: Progress,
-) -> Acquired:
-    """Take mended rows, as ``export_bad_rows`` gave them, as one batch. Those still bad stay in quarantine.
-
-    Errors: as for ``acquire``.
-    """
-    with _arriving(institution, format=format, store=store, work=work, key=key, now=now, progress=progress) as arriving:
+    check_institution(institution)
+    reader = find_format(format)
+    if reader.institution != (institution if institution in (OPT_OUT, OURS) else ""):
+        raise InstitutionInvalid(
+            "Our own events come from “strokemap”, opt-outs from “opt_out”, and nothing else does.",
+            hint="Give the institution another name, or the format that belongs to it.",
+            where="institution",
+        )
+    with noting(work, institution, now=now), landing_folder(work, institution) as folder:
+        arriving = _Arriving(
+            institution=institution, reader=reader, store=store, work=work, key=key, now=now, progress=progress,
+            folder=folder,
+        )  # fmt: skip
+        if not mended:
+            extract = open_extract(path, suffix=reader.suffix, folder=reader.folder, file=reader.file)
+            progress("Comparing with what is there", 0, None)
+            digest = BatchDigest(extract.digest(format_name=reader.name))
+            return arriving.count(digest, readings=reader.read(extract), check=extract.check_unchanged)
         rows, content = read_mended(path, institution=institution)
-        named = f"strokemap-mended-1\0{arriving.reader.name}\0{content}".encode("utf-8", "surrogatepass")
+        named = f"strokemap-mended-1\0{reader.name}\0{content}".encode("utf-8", "surrogatepass")
         digest = BatchDigest(hashlib.sha256(named).hexdigest())
-        acquired = arriving.count(digest, readings=map(arriving.reader.again, rows), check=lambda: None)
-        # After the batch counts: cut off in between, the same replay again comes here.
+        acquired = arriving.count(digest, readings=map(reader.again, rows), check=lambda: None)
+        # After the batch counts: cut off in between, the same rows again come here.
         forget_bad_rows(rows, institution=institution, keep=digest, work=work)
         return acquired
 
@@ -106,39 +95,6 @@ class _Landed:
     rows: int = 0
     bad_rows: int = 0
     patients: set[str] = field(default_factory=set)
-
-
-@contextlib.contextmanager
-def _arriving(
-    institution: str,
-    *,
-    format: str,
-    store: HistoryStore,
-    work: Path,
-    key: bytes,
-    now: datetime,
-    progress: Progress,
-) -> Iterator[_Arriving]:
-    """Open the door to one batch, if the institution may send this format, and note how it ends."""
-    check_institution(institution)
-    reader = find_format(format)
-    if reader.institution != (institution if institution in (OPT_OUT, OURS) else ""):
-        raise InstitutionInvalid(
-            "Our own events come from “strokemap”, opt-outs from “opt_out”, and nothing else does.",
-            hint="Give the institution another name, or the format that belongs to it.",
-            where="institution",
-        )
-    with noting(work, institution, now=now), landing_folder(work, institution) as folder:
-        yield _Arriving(
-            institution=institution,
-            reader=reader,
-            store=store,
-            work=work,
-            key=key,
-            now=now,
-            progress=progress,
-            folder=folder,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,23 +124,15 @@ class _Arriving:
         # Time rises within an institution even when its clock is set back: later batches hold against earlier ones.
         acquired_us = max([(self.now - _EPOCH) // timedelta(microseconds=1), *(b.acquired_us + 1 for b in earlier)])
         batch = Batch(
-            institution=self.institution,
-            digest=digest,
-            extract_format=self.reader.name,
-            rows=landed.rows,
-            patients=len(landed.patients),
-            acquired_us=acquired_us,
-        )
+            institution=self.institution, digest=digest, extract_format=self.reader.name, rows=landed.rows,
+            patients=len(landed.patients), acquired_us=acquired_us,
+        )  # fmt: skip
         self.progress("Adding the batch", 0, None)
         # A table that the batch has no rows for has an empty file.
         files = {path.stem: path for path in sorted(self.folder.glob("*.csv")) if path.stat().st_size}
-        added = self.store.add(batch, landed=files)
+        already = not self.store.add(batch, landed=files)
         return Acquired(
-            batch=digest,
-            rows=batch.rows,
-            patients=batch.patients,
-            quarantined=landed.bad_rows,
-            already=not added,
+            batch=digest, rows=batch.rows, patients=batch.patients, quarantined=landed.bad_rows, already=already
         )
 
     def _land(self, readings: Iterator[Reading]) -> _Landed:
@@ -220,9 +168,7 @@ class _Arriving:
         if landed.rows == 0:
             raise BatchMalformed(
                 "The extract has no row that this format can take. Nothing was taken.",
-                hint=f"First problem: {first_bad.reason}."
-                if first_bad
-                else "Check the format and whether it is empty.",
+                hint=f"First problem: {first_bad.reason}." if first_bad else "Check the format.",
                 where=f"{first_bad.file}:{first_bad.line}" if first_bad else None,
             )
         return landed

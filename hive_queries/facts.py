@@ -57,9 +57,9 @@ class Profile:
     birth_year: int | None
     died_on: date | None
     died_precision: str
-    stroke_on: date | None
-    stroke_precision: str
-    stroke_type: str
+    stroke_on: date | None = None
+    stroke_precision: str = ""
+    stroke_type: str = ""
     facts: tuple[Fact, ...]
     """Oldest first, those without a date before all."""
     strokes: tuple[Stroke, ...] = ()

@@ -7,33 +7,35 @@
 -- A patient without a row in `patients` (it may come with a later batch) has a profile, too. A patient's facts may come
 -- from more than one institution: their own readings and what they read come back from Strokemap. One of whom only those
 -- are left, as the institution withdrew, has none.
--- Facts are read once: this is by far the largest of all queries, and each reading of them costs the engine a sort.
+-- Facts are read once: this is by far the largest of all queries, and each reading of them costs the engine a sort. The
+-- rows of `patients` go through the same grouping: a full outer join of both costs a row store each pair of patients.
 SELECT
-  COALESCE(p.institution, f.sender) AS institution,
-  COALESCE(p.patient, f.patient) AS patient,
-  COALESCE(p.sex, '') AS sex,
-  p.birth_year,
-  COALESCE(DATE_FORMAT(p.died_on, 'yyyy-MM-dd'), '') AS died_on,
-  COALESCE(p.died_precision, '') AS died_precision,
-  COALESCE(f.facts, '') AS facts,
-  COALESCE(f.articles, '') AS articles
+  MAX(sender) AS institution,
+  patient,
+  COALESCE(MAX(sex), '') AS sex,
+  MAX(birth_year) AS birth_year,
+  COALESCE(MAX(died_on), '') AS died_on,
+  COALESCE(MAX(died_precision), '') AS died_precision,
+  COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CASE WHEN kind <> 'article' THEN fact END))), '') AS facts,
+  COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CASE WHEN kind = 'article' THEN fact END))), '') AS articles
 FROM (
   SELECT
+    CASE WHEN institution <> 'strokemap' THEN institution END AS sender,
     patient,
-    MAX(CASE WHEN institution <> 'strokemap' THEN institution END) AS sender,
-    COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CASE WHEN kind <> 'article' THEN fact END))), '') AS facts,
-    COALESCE(CONCAT_WS('␞', SORT_ARRAY(COLLECT_LIST(CASE WHEN kind = 'article' THEN fact END))), '') AS articles
-  FROM (
-    SELECT
-      institution, patient, kind,
-      CONCAT_WS(
-        '␟', COALESCE(DATE_FORMAT(on_date, 'yyyy-MM-dd'), ''), on_precision, kind, system, code, source_column,
-        source_value, display, institution, COALESCE(concept, ''), answer
-      ) AS fact
-    FROM latest_concepts
-  ) told
-  GROUP BY patient
-) f
-FULL OUTER JOIN latest_patients p ON p.patient = f.patient
-WHERE COALESCE(p.institution, f.sender) IS NOT NULL
+    kind,
+    CONCAT_WS(
+      '␟', COALESCE(DATE_FORMAT(on_date, 'yyyy-MM-dd'), ''), on_precision, kind, system, code, source_column,
+      source_value, display, institution, COALESCE(concept, ''), answer
+    ) AS fact,
+    CAST(NULL AS STRING) AS sex, CAST(NULL AS BIGINT) AS birth_year, CAST(NULL AS STRING) AS died_on,
+    CAST(NULL AS STRING) AS died_precision
+  FROM latest_concepts
+  UNION ALL
+  SELECT
+    institution AS sender, patient, CAST(NULL AS STRING) AS kind, CAST(NULL AS STRING) AS fact,
+    sex, birth_year, DATE_FORMAT(died_on, 'yyyy-MM-dd') AS died_on, died_precision
+  FROM latest_patients
+) told
+GROUP BY patient
+HAVING MAX(sender) IS NOT NULL
 ORDER BY institution ASC NULLS LAST, patient ASC NULLS LAST;

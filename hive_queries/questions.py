@@ -12,10 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
-from hive_queries.notes import notes
 from hive_queries.pseudonyms import OPT_OUT
 from hive_queries.quarantine import quarantined
 from hive_queries.statement import Statement, read_shipped
+from hive_queries.work import Note, notes
 from strokemap.errors import QuestionInvalid
 
 FEWEST = 5
@@ -95,8 +95,8 @@ class InstitutionStatus:
     last: datetime | None
     checked: datetime | None
     """When an extract was last taken, or found to be known already."""
-    problem: str
-    """The code of the error by which the last one failed, or empty."""
+    problem: str | None
+    """The code of the error by which the last one failed."""
 
     def due(self, *, hours: float | None, now: datetime) -> bool:
         """Tell whether the institution should have been heard of since; never without ``hours``."""
@@ -138,18 +138,14 @@ def status(store: HistoryStore, *, work: Path, expected: Iterable[str] = ()) -> 
     found = []
     for institution in sorted({*held, *bad, *noted, *expected} - {OPT_OUT}):
         patients, batches, rows, last_us = (int(cell or 0) for cell in held.get(institution, (0, 0, 0, 0)))
+        last = _EPOCH + timedelta(microseconds=last_us) if batches else None
+        note = noted.get(institution, Note(checked=None, problem=""))
         found.append(
             InstitutionStatus(
-                institution=institution,
-                patients=patients,
-                batches=batches,
-                rows=rows,
-                quarantined=bad[institution],
-                last=_EPOCH + timedelta(microseconds=last_us) if batches else None,
-                checked=noted[institution].checked if institution in noted else None,
-                problem=noted[institution].problem if institution in noted else "",
+                institution=institution, patients=patients, batches=batches, rows=rows, quarantined=bad[institution],
+                last=last, checked=note.checked, problem=note.problem or None,
             )
-        )
+        )  # fmt: skip
     return tuple(found)
 
 

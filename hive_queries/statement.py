@@ -38,7 +38,7 @@ def read_shipped(name: str) -> tuple[Statement, ...]:
     # Reading HiveQL brings sqlglot, which takes longer to import than most commands to run.
     from hive_queries.dialect import read_statements
 
-    return read_statements((files("hive_queries") / name).read_text(encoding="utf-8"), where=name)
+    return read_statements(_spelled_out((files("hive_queries") / name).read_text(encoding="utf-8")), where=name)
 
 
 @cache
@@ -53,6 +53,14 @@ def read_composed(name: str) -> Statement:
         text = text.replace(f"{{{part}}}", body)
     (statement,) = read_statements(text, where=name)
     return statement
+
+
+def _spelled_out(text: str) -> str:
+    """Write the columns of the other table in place of LIKE."""
+    bodies = dict(re.findall(r"^CREATE EXTERNAL TABLE IF NOT EXISTS (\w+)( \(.*?;)$", text, re.MULTILINE | re.DOTALL))
+    return re.sub(
+        r"^(CREATE EXTERNAL .+) LIKE (\w+);$", lambda like: like[1] + bodies[like[2]], text, flags=re.MULTILINE
+    )
 
 
 def tables() -> tuple[Statement, ...]:

@@ -2,7 +2,8 @@
 --
 -- A batch is one Parquet file in institution=X/batch=D of each table that it has rows for. It counts from the moment when
 -- its partition of `batches` is added, which is the last one: a table's rows are read only through their batch.
--- All event tables have the same columns, so that one view can put them together.
+-- All event tables have the same columns, so that one view can put them together: LIKE is spelled out when this file is
+-- read, as Hive and Spark differ in it.
 -- `latest_*` keeps, for each natural key, the newest source row (RANK, as one source row may give many rows here) and
 -- leaves out what the institution took back. The newest is the one changed last, by the institution's own clock where it
 -- says so, or else acquired last: so it makes no difference in which order extracts come.
@@ -40,7 +41,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS encounters (
   row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
   patient STRING COMMENT 'Keyed pseudonym of the patient',
   encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: encounter',
+  kind STRING COMMENT 'What the fact is: encounter, condition, deficit …',
   system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
   code STRING COMMENT 'Code in that system, as it came',
   source_column STRING COMMENT 'Column or field of the extract that said it',
@@ -59,231 +60,77 @@ COMMENT 'Visits and stays'
 PARTITIONED BY (institution STRING, batch STRING)
 STORED AS PARQUET;
 
-CREATE EXTERNAL TABLE IF NOT EXISTS conditions (
-  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
-  patient STRING COMMENT 'Keyed pseudonym of the patient',
-  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: condition',
-  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
-  code STRING COMMENT 'Code in that system, as it came',
-  source_column STRING COMMENT 'Column or field of the extract that said it',
-  source_value STRING COMMENT 'What stood there',
-  quantity DOUBLE COMMENT 'The value as a number, where it is one',
-  unit STRING COMMENT 'Unit of the quantity',
-  display STRING COMMENT 'The institution’s words for the code',
-  on_date DATE COMMENT 'Earliest day that the date can mean',
-  on_precision STRING COMMENT 'day, month, year or unknown',
-  until_date DATE COMMENT 'Last day, where it is known',
-  status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch',
-  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
-)
-COMMENT 'Diagnoses and findings'
-PARTITIONED BY (institution STRING, batch STRING)
-STORED AS PARQUET;
+-- Diagnoses and findings.
+CREATE EXTERNAL TABLE IF NOT EXISTS conditions LIKE encounters;
+-- Measurements, and deficits found on examination.
+CREATE EXTERNAL TABLE IF NOT EXISTS observations LIKE encounters;
+-- Drugs given, prescribed or allocated.
+CREATE EXTERNAL TABLE IF NOT EXISTS medications LIKE encounters;
+-- What was done.
+CREATE EXTERNAL TABLE IF NOT EXISTS procedures LIKE encounters;
+-- Functional outcomes and assessments.
+CREATE EXTERNAL TABLE IF NOT EXISTS rehab_assessments LIKE encounters;
+-- Articles sent, read or rated.
+CREATE EXTERNAL TABLE IF NOT EXISTS article_events LIKE encounters;
 
-CREATE EXTERNAL TABLE IF NOT EXISTS observations (
-  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
-  patient STRING COMMENT 'Keyed pseudonym of the patient',
-  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: deficit, observation',
-  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
-  code STRING COMMENT 'Code in that system, as it came',
-  source_column STRING COMMENT 'Column or field of the extract that said it',
-  source_value STRING COMMENT 'What stood there',
-  quantity DOUBLE COMMENT 'The value as a number, where it is one',
-  unit STRING COMMENT 'Unit of the quantity',
-  display STRING COMMENT 'The institution’s words for the code',
-  on_date DATE COMMENT 'Earliest day that the date can mean',
-  on_precision STRING COMMENT 'day, month, year or unknown',
-  until_date DATE COMMENT 'Last day, where it is known',
-  status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch',
-  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
-)
-COMMENT 'Measurements, and deficits found on examination'
-PARTITIONED BY (institution STRING, batch STRING)
-STORED AS PARQUET;
-
-CREATE EXTERNAL TABLE IF NOT EXISTS medications (
-  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
-  patient STRING COMMENT 'Keyed pseudonym of the patient',
-  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: medication',
-  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
-  code STRING COMMENT 'Code in that system, as it came',
-  source_column STRING COMMENT 'Column or field of the extract that said it',
-  source_value STRING COMMENT 'What stood there',
-  quantity DOUBLE COMMENT 'The value as a number, where it is one',
-  unit STRING COMMENT 'Unit of the quantity',
-  display STRING COMMENT 'The institution’s words for the code',
-  on_date DATE COMMENT 'Earliest day that the date can mean',
-  on_precision STRING COMMENT 'day, month, year or unknown',
-  until_date DATE COMMENT 'Last day, where it is known',
-  status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch',
-  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
-)
-COMMENT 'Drugs given, prescribed or allocated'
-PARTITIONED BY (institution STRING, batch STRING)
-STORED AS PARQUET;
-
-CREATE EXTERNAL TABLE IF NOT EXISTS procedures (
-  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
-  patient STRING COMMENT 'Keyed pseudonym of the patient',
-  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: procedure',
-  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
-  code STRING COMMENT 'Code in that system, as it came',
-  source_column STRING COMMENT 'Column or field of the extract that said it',
-  source_value STRING COMMENT 'What stood there',
-  quantity DOUBLE COMMENT 'The value as a number, where it is one',
-  unit STRING COMMENT 'Unit of the quantity',
-  display STRING COMMENT 'The institution’s words for the code',
-  on_date DATE COMMENT 'Earliest day that the date can mean',
-  on_precision STRING COMMENT 'day, month, year or unknown',
-  until_date DATE COMMENT 'Last day, where it is known',
-  status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch',
-  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
-)
-COMMENT 'What was done'
-PARTITIONED BY (institution STRING, batch STRING)
-STORED AS PARQUET;
-
-CREATE EXTERNAL TABLE IF NOT EXISTS rehab_assessments (
-  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
-  patient STRING COMMENT 'Keyed pseudonym of the patient',
-  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: outcome',
-  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
-  code STRING COMMENT 'Code in that system, as it came',
-  source_column STRING COMMENT 'Column or field of the extract that said it',
-  source_value STRING COMMENT 'What stood there',
-  quantity DOUBLE COMMENT 'The value as a number, where it is one',
-  unit STRING COMMENT 'Unit of the quantity',
-  display STRING COMMENT 'The institution’s words for the code',
-  on_date DATE COMMENT 'Earliest day that the date can mean',
-  on_precision STRING COMMENT 'day, month, year or unknown',
-  until_date DATE COMMENT 'Last day, where it is known',
-  status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch',
-  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
-)
-COMMENT 'Functional outcomes and assessments'
-PARTITIONED BY (institution STRING, batch STRING)
-STORED AS PARQUET;
-
-CREATE EXTERNAL TABLE IF NOT EXISTS article_events (
-  row_key STRING COMMENT 'Keyed digest of the natural key of the source row',
-  patient STRING COMMENT 'Keyed pseudonym of the patient',
-  encounter STRING COMMENT 'Keyed pseudonym of the encounter, or empty',
-  kind STRING COMMENT 'What the fact is: article',
-  system STRING COMMENT 'Code system: ist, snomed, icd10, rxnorm, loinc, or the URL as it came',
-  code STRING COMMENT 'Code in that system, as it came',
-  source_column STRING COMMENT 'Column or field of the extract that said it',
-  source_value STRING COMMENT 'What stood there',
-  quantity DOUBLE COMMENT 'The value as a number, where it is one',
-  unit STRING COMMENT 'Unit of the quantity',
-  display STRING COMMENT 'The institution’s words for the code',
-  on_date DATE COMMENT 'Earliest day that the date can mean',
-  on_precision STRING COMMENT 'day, month, year or unknown',
-  until_date DATE COMMENT 'Last day, where it is known',
-  status STRING COMMENT 'Empty, or void: the institution took it back',
-  source_row BIGINT COMMENT 'Number of the source row in its batch',
-  changed_us BIGINT COMMENT 'When the institution last changed the row, by its own clock, in microseconds, or NULL'
-)
-COMMENT 'Articles sent, read or rated'
-PARTITIONED BY (institution STRING, batch STRING)
-STORED AS PARQUET;
+CREATE VIEW IF NOT EXISTS ranked_patients AS
+SELECT
+  r.institution, r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision, r.status,
+  RANK() OVER (
+    PARTITION BY r.institution, r.row_key
+    ORDER BY
+      COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
+      r.source_row DESC NULLS LAST
+  ) AS age_rank
+FROM patients r
+JOIN batches b ON r.institution = b.institution AND r.batch = b.batch;
 
 CREATE VIEW IF NOT EXISTS opted_out AS
 SELECT patient
-FROM (
-  SELECT
-    r.patient, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY
-        COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
-        r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM patients r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-  WHERE r.institution = 'opt_out'
-) ranked
-WHERE age_rank = 1 AND status = '';
+FROM ranked_patients
+WHERE institution = 'opt_out' AND age_rank = 1 AND status = '';
 
 CREATE VIEW IF NOT EXISTS latest_patients AS
-SELECT
-  ranked.institution,
-  ranked.patient, ranked.site, ranked.sex, ranked.birth_year, ranked.died_on, ranked.died_precision
-FROM (
-  SELECT
-    r.institution,
-    r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision, r.status,
-    RANK() OVER (
-      PARTITION BY r.institution, r.row_key
-      ORDER BY
-        COALESCE(r.changed_us, b.acquired_us) DESC NULLS LAST, b.acquired_us DESC NULLS LAST, b.batch DESC NULLS LAST,
-        r.source_row DESC NULLS LAST
-    ) AS age_rank
-  FROM patients r
-  JOIN batches b ON r.institution = b.institution AND r.batch = b.batch
-  WHERE r.institution <> 'opt_out'
-) ranked
-LEFT JOIN opted_out o ON ranked.patient = o.patient
-WHERE ranked.age_rank = 1 AND ranked.status = '' AND o.patient IS NULL;
+SELECT r.institution, r.patient, r.site, r.sex, r.birth_year, r.died_on, r.died_precision
+FROM ranked_patients r
+LEFT JOIN opted_out o ON r.patient = o.patient
+WHERE r.institution <> 'opt_out' AND r.age_rank = 1 AND r.status = '' AND o.patient IS NULL;
 
 -- All event tables as one, so that a newer source row replaces all that an older one became, in whichever table.
 CREATE VIEW IF NOT EXISTS events AS
 SELECT
-  'encounters' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'encounters' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM encounters
 UNION ALL
 SELECT
-  'conditions' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'conditions' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM conditions
 UNION ALL
 SELECT
-  'observations' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'observations' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM observations
 UNION ALL
 SELECT
-  'medications' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'medications' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM medications
 UNION ALL
 SELECT
-  'procedures' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'procedures' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM procedures
 UNION ALL
 SELECT
-  'rehab_assessments' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'rehab_assessments' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM rehab_assessments
 UNION ALL
 SELECT
-  'article_events' AS origin,
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date, batch, row_key, status, source_row,
-  changed_us
+  'article_events' AS origin, institution, patient, encounter, kind, system, code, source_column, source_value, quantity,
+  unit, display, on_date, on_precision, until_date, batch, row_key, status, source_row, changed_us
 FROM article_events;
 
 CREATE VIEW IF NOT EXISTS latest_events AS
@@ -308,55 +155,6 @@ FROM (
 ) ranked
 LEFT JOIN opted_out o ON ranked.patient = o.patient
 WHERE ranked.age_rank = 1 AND ranked.status = '' AND o.patient IS NULL;
-
-CREATE VIEW IF NOT EXISTS latest_encounters AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'encounters';
-
-CREATE VIEW IF NOT EXISTS latest_conditions AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'conditions';
-
-CREATE VIEW IF NOT EXISTS latest_observations AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'observations';
-
-CREATE VIEW IF NOT EXISTS latest_medications AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'medications';
-
-CREATE VIEW IF NOT EXISTS latest_procedures AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'procedures';
-
-CREATE VIEW IF NOT EXISTS latest_rehab_assessments AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'rehab_assessments';
-
-CREATE VIEW IF NOT EXISTS latest_article_events AS
-SELECT
-  institution, patient, encounter, kind, system, code, source_column, source_value, quantity, unit, display, on_date,
-  on_precision, until_date
-FROM latest_events
-WHERE origin = 'article_events';
 
 -- All facts on patients, each with the concept that it states, or NULL, and what it answers: yes, no, not assessed, not
 -- known; of an observation or an article what was said. Articles (kind `article`) are no facts on health.
@@ -469,13 +267,24 @@ SELECT
   END AS answer
 FROM latest_events f;
 
+-- The same facts, each under the institution whose patient it is, not under Strokemap, which a patient told; of patients
+-- of whom only that is left, as their institution withdrew, none.
+CREATE VIEW IF NOT EXISTS owned_concepts AS
+SELECT
+  owner AS institution, told_by, patient, encounter, kind, code, concept, answer, quantity, on_date, on_precision, until_date
+FROM (
+  SELECT
+    institution AS told_by, patient, encounter, kind, code, concept, answer, quantity, on_date, on_precision,
+    until_date, MAX(CASE WHEN institution <> 'strokemap' THEN institution END) OVER (PARTITION BY patient) AS owner
+  FROM latest_concepts
+) told
+WHERE owner IS NOT NULL;
+
 -- The facts of all patients with a dated stroke, each with the first stroke that stands (a later final diagnosis of none
--- undoes it), the institution that told of it, and the end of the stay for it, where one is known: the first stay in
--- hospital that ended after it.
+-- undoes it), and the end of the stay for it, where one is known: the first stay in hospital that ended after it.
 CREATE VIEW IF NOT EXISTS stroke_facts AS
 SELECT
-  MIN(CASE WHEN stands = 1 THEN told_by END) OVER (PARTITION BY patient) AS institution,
-  patient, encounter, kind, concept, answer, quantity, on_date, on_precision, stroke_on,
+  institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, stroke_on,
   MIN(CASE WHEN stands = 1 AND on_date = stroke_on THEN on_precision END) OVER (PARTITION BY patient)
     AS stroke_precision,
   MIN(
@@ -486,17 +295,17 @@ SELECT
   ) OVER (PARTITION BY patient) AS discharged_on
 FROM (
   SELECT
-    told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date, stands,
+    institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date, stands,
     MIN(CASE WHEN stands = 1 THEN on_date END) OVER (PARTITION BY patient) AS stroke_on
   FROM (
     SELECT
-      told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
+      institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
       CASE WHEN concept LIKE 'stroke %' AND (none_on IS NULL OR on_date > none_on) THEN 1 ELSE 0 END AS stands
     FROM (
       SELECT
-        institution AS told_by, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
+        institution, patient, encounter, kind, concept, answer, quantity, on_date, on_precision, until_date,
         MAX(CASE WHEN concept = 'stroke none' THEN on_date END) OVER (PARTITION BY patient) AS none_on
-      FROM latest_concepts
+      FROM owned_concepts
     ) told
   ) stated
 ) dated

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hive_queries.engines.base import HistoryStore
-from hive_queries.landing import landing_folder
-from hive_queries.notes import notes
 from hive_queries.pseudonyms import OPT_OUT, check_institution
 from hive_queries.quarantine import drop_bad_rows
+from hive_queries.work import landing_folder, notes
 from strokemap.errors import InstitutionInvalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
-    """What was removed."""
+def withdraw(institution: str, *, store: HistoryStore, work: Path) -> int:
+    """Remove an institution's partitions, landing and quarantine, and tell how many batches counted.
 
-    institution: str
-    batches: int
-
-
-def withdraw(institution: str, *, store: HistoryStore, work: Path) -> Withdrawn:
-    """Remove an institution's partitions, landing and quarantine; profiles are made anew by whoever calls this.
-
-    Cut off, it is completed by a second call, up to ``forget``, by which the caller says that all is done. Patients who
-    opted out stay so. Errors: InstitutionInvalid where nothing is known of the institution.
+    Profiles are made anew by the caller. Cut off, it is completed by a second call, up to ``forget``, by which the
+    caller says that all is done. Patients who opted out stay so. Errors: InstitutionInvalid where nothing is known of
+    the institution.
     """
     check_institution(institution)
     left = (work / "landing" / institution).exists() or institution in notes(work)
@@ -47,7 +38,7 @@ def withdraw(institution: str, *, store: HistoryStore, work: Path) -> Withdrawn:
             hint="List the institutions with: strokemap histories status.",
             where="institution",
         )
-    return Withdrawn(institution=institution, batches=batches)
+    return batches
 
 
 def expire(store: HistoryStore, *, before: datetime, work: Path) -> int:

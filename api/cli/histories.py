@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,9 @@ def _acquire(
 def withdraw(ctx: click.Context, *, name: str, as_json: bool) -> None:
     """Remove all that an institution sent, make the profiles anew, and record it on the ledger."""
     with bars() as progress:
-        gone, entry = open_intake(ctx).withdraw(name, progress=progress)
-    text = f"Withdrew {gone.batches} batches: entry {entry} on the ledger."
-    show({"institution": name, "batches": gone.batches, "entry": entry}, as_json=as_json, text=text)
+        batches, entry = open_intake(ctx).withdraw(name, progress=progress)
+    text = f"Withdrew {batches} batches: entry {entry} on the ledger."
+    show({"institution": name, "batches": batches, "entry": entry}, as_json=as_json, text=text)
 
 
 @histories.command("opt-out")
@@ -181,17 +182,10 @@ def show_status(ctx: click.Context, *, as_json: bool) -> None:
     with intake.store() as store:
         found = status(store, work=intake.home.work, expected=hours)
     rows = [
-        {
-            "institution": item.institution,
-            "patients": item.patients,
-            "batches": item.batches,
-            "rows": item.rows,
-            "quarantined": item.quarantined,
-            "last": item.last,
-            "checked": item.checked,
+        asdict(item)
+        | {
             "age_hours": item.checked and round((now - item.checked).total_seconds() / 3600, 1),
             "due": item.due(hours=hours.get(item.institution), now=now),
-            "problem": item.problem or None,
         }
         for item in found
     ]
@@ -255,12 +249,7 @@ def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str,
     if question is None:
         known = questions()
         document = [
-            {
-                "question": item.name,
-                "asks": item.asks,
-                "params": dict(item.params),
-                "columns": list(item.columns),
-            }
+            {"question": item.name, "asks": item.asks, "params": dict(item.params), "columns": list(item.columns)}
             for item in known
         ]
         lines = [

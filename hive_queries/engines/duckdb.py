@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
-from hive_queries.engines.folder import BATCHES, PART, check_format, locked
+from hive_queries.engines.folder import BATCHES, PART, check_format, locked, make_fresh, put
 from hive_queries.statement import Statement, needed_by, read_shipped, tables
 from strokemap.errors import HistoryStoreUnreachable
 from strokemap.home import sync_folder
@@ -40,14 +40,12 @@ class DuckDBStore:
             check_format(self.root, FORMAT, make=True)
             if self._partition(BATCHES, batch).exists():
                 return False
-            # Whatever lies there comes from a process that was killed: nobody else holds this lock.
-            incoming = self.root / "incoming" / batch.institution
-            shutil.rmtree(incoming, ignore_errors=True)
-            incoming.mkdir(parents=True)
+            # Nobody else holds this lock.
+            incoming = make_fresh(self.root / "incoming" / batch.institution)
             written = write_parquet(batch, landed=landed, folder=incoming, spill=self.root / "spill")
             with self._lock("tables", exclusive=True):
                 for table in written:
-                    _put(incoming / table, self._partition(table, batch))
+                    put(incoming / table, self._partition(table, batch))
             shutil.rmtree(incoming)
         return True
 
@@ -61,9 +59,7 @@ class DuckDBStore:
         with self._guarded(), self._lock(f"institution-{institution}", exclusive=True):
             named = f"institution={institution}" + (f"/batch={batch}" if batch else "")
             counted = len(list((self.root / "tables" / BATCHES).glob(named if batch else f"{named}/batch=*")))
-            dropped = self.root / "dropped" / institution
-            shutil.rmtree(dropped, ignore_errors=True)
-            dropped.mkdir(parents=True)
+            dropped = make_fresh(self.root / "dropped" / institution)
             with self._lock("tables", exclusive=True):
                 for table in (BATCHES, *(item.name for item in tables())):
                     partitions = self.root / "tables" / table / named
@@ -184,12 +180,3 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, source: Path, fold
     with (folder / PART).open("rb") as handle:
         os.fsync(handle.fileno())
     sync_folder(folder)
-
-
-def _put(source: Path, partition: Path) -> None:
-    # A partition without its batch is what a killed process left: it never counted.
-    shutil.rmtree(partition, ignore_errors=True)
-    partition.parent.mkdir(parents=True, exist_ok=True)
-    source.rename(partition)
-    sync_folder(partition.parent)
-    sync_folder(partition.parent.parent)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from strokemap.errors import FormatUnknown
-from strokemap.home import locked_file, replace_file
+from strokemap.home import locked_file, replace_file, sync_folder
 
 BATCHES = "batches"
 """The table by whose partitions batches count."""
@@ -34,3 +35,19 @@ def locked(root: Path, name: str, *, exclusive: bool) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     with locked_file(folder / name, exclusive=exclusive):
         yield
+
+
+def make_fresh(folder: Path) -> Path:
+    """Make an empty folder; whatever lay there comes from a process that was killed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def put(source: Path, folder: Path) -> None:
+    """Rename a folder into place under ``tables/<table>``, durably, instead of what a killed process left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(folder)
+    for above in list(folder.parents)[:3]:
+        sync_folder(above)

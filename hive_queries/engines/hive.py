@@ -16,13 +16,12 @@ from pathlib import Path
 from hive_queries.engines.address import Address, parse_address
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.duckdb import write_parquet
-from hive_queries.engines.folder import BATCHES, check_format, locked
+from hive_queries.engines.folder import BATCHES, check_format, locked, make_fresh, put
 from hive_queries.engines.hiveserver2 import Connection
 from hive_queries.engines.parameters import fill_in, text_literal
 from hive_queries.engines.pool import Pool
 from hive_queries.statement import Statement, read_shipped, tables
 from strokemap.errors import HistoryStoreUnreachable
-from strokemap.home import sync_folder
 
 FORMAT = "strokemap-histories-hive-1"
 
@@ -51,10 +50,8 @@ class HiveStore:
             self._prepare()
             if self._partitions(batch.institution, digest=batch.digest):
                 return False
-            # Whatever lies there comes from a process that was killed: nobody else holds this lock.
-            incoming = self._root / "incoming" / batch.institution
-            shutil.rmtree(incoming, ignore_errors=True)
-            incoming.mkdir(parents=True)
+            # Nobody else holds this lock.
+            incoming = make_fresh(self._root / "incoming" / batch.institution)
             written = write_parquet(batch, landed=landed, folder=incoming, spill=self._root / "spill")
             attempt = secrets.token_hex(8)
             with locked(self._root, "tables", exclusive=True):
@@ -62,7 +59,7 @@ class HiveStore:
                 for table in written:
                     # An earlier attempt's files, whose partitions are gone.
                     shutil.rmtree(self._files(table, batch.institution) / f"batch={batch.digest}", ignore_errors=True)
-                    _put(incoming / table, self._files(table, batch.institution) / f"batch={batch.digest}" / attempt)
+                    put(incoming / table, self._files(table, batch.institution) / f"batch={batch.digest}" / attempt)
                 for table in written:
                     self._add_partition(table, batch, attempt=attempt)
             shutil.rmtree(incoming)
@@ -163,10 +160,3 @@ class HiveStore:
 def _spec(institution: str, digest: str | None) -> str:
     batch = f", batch={text_literal(digest)}" if digest else ""
     return f"institution={text_literal(institution)}{batch}"
-
-
-def _put(source: Path, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    source.rename(folder)
-    for above in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
-        sync_folder(above)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
 from strokemap.errors import HistoryStoreUnreachable
 
 
 class Pooled(Protocol):
-    """What a pool keeps."""
+    """What a pool keeps. ``sound``: the next answer on it can only be that of the next question."""
 
     @property
-    def sound(self) -> bool:
-        """Whether the next answer on it can only be that of the next question."""
+    def sound(self) -> bool:  # noqa: D102
         ...
 
-    def close(self) -> None:
-        """Give it back to the server, or drop it when it is not sound."""
+    def close(self) -> None:  # noqa: D102
         ...
 
 
@@ -32,52 +30,49 @@ class Pool(Generic[Connection]):
     def __init__(self, connect: Callable[[], Connection], *, size: int, wait: float) -> None:
         self._connect = connect
         self._wait = wait
-        self._free = threading.BoundedSemaphore(size)
-        self._idle: list[Connection] = []
-        self._lock = threading.Lock()
         self._closed = False
+        # A place for each, with an idle connection or None in it.
+        self._places: queue.LifoQueue[Connection | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._places.put(None)
 
     @contextmanager
     def checkout(self) -> Iterator[Connection]:
         """Give a connection to this caller alone. Errors: HistoryStoreUnreachable when none comes free in time."""
-        if not self._free.acquire(timeout=self._wait):
+        try:
+            connection = self._places.get(timeout=self._wait)
+        except queue.Empty:
             raise HistoryStoreUnreachable(
                 "All connections to the history store are in use.",
                 hint="Try again later, or allow more with connections=….",
                 where="history_store",
-            )
+            ) from None
         try:
-            connection = self._take() or self._connect()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
+            # A server that was restarted has closed it; a late answer to an old question makes it unsound, too.
+            connection = _sound(connection)
+            connection = connection or self._connect()
+            yield connection
         finally:
-            self._free.release()
+            kept = _sound(connection)
+            if kept and self._closed:
+                kept.close()
+            self._places.put(None if self._closed else kept)
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
+        self._closed = True
+        idle = []
+        with suppress(queue.Empty):
+            while True:
+                idle.append(self._places.get_nowait())
         for connection in idle:
-            connection.close()
+            if connection:
+                connection.close()
+            self._places.put(None)
 
-    def _take(self) -> Connection | None:
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                connection = self._idle.pop()
-            # A server that was restarted has closed it; a late answer to an old question makes it unsound, too.
-            if connection.sound:
-                return connection
-            connection.close()
 
-    def _give_back(self, connection: Connection) -> None:
-        with self._lock:
-            keep = connection.sound and not self._closed
-            if keep:
-                self._idle.append(connection)
-        if not keep:
-            connection.close()
+def _sound(connection: Connection | None) -> Connection | None:
+    if connection is None or connection.sound:
+        return connection
+    connection.close()
+    return None

@@ -1,19 +1,14 @@
 -- asks: Articles sent to patients, whether they were read, and how they were rated
 -- param: article string = | One article only; empty for all
 SELECT
-  sender AS institution,
+  institution,
   patient,
   code AS article,
   DATE_FORMAT(MIN(CASE WHEN answer = 'sent' THEN on_date END), 'yyyy-MM-dd') AS sent_on,
   DATE_FORMAT(MIN(CASE WHEN answer = 'read' THEN on_date END), 'yyyy-MM-dd') AS read_on,
   MAX(CASE WHEN answer IN ('helpful', 'not helpful') THEN answer END) AS rated
-FROM (
-  SELECT
-    patient, kind, code, answer, on_date,
-    MAX(CASE WHEN institution <> 'strokemap' THEN institution END) OVER (PARTITION BY patient) AS sender
-  FROM latest_concepts
-) told
-WHERE kind = 'article' AND answer IN ('sent', 'read', 'helpful', 'not helpful') AND sender IS NOT NULL
+FROM owned_concepts
+WHERE kind = 'article' AND answer IN ('sent', 'read', 'helpful', 'not helpful')
   AND (:article = '' OR code = :article)
-GROUP BY sender, patient, code
-ORDER BY sender ASC NULLS LAST, patient ASC NULLS LAST, article ASC NULLS LAST;
+GROUP BY institution, patient, code
+ORDER BY institution ASC NULLS LAST, patient ASC NULLS LAST, article ASC NULLS LAST;

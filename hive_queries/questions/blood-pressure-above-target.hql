@@ -13,7 +13,7 @@ FROM (
     institution, patient, quantity AS systolic, on_date, on_precision, discharged_on,
     ROW_NUMBER() OVER (
       PARTITION BY patient
-      ORDER BY on_date DESC NULLS LAST, quantity DESC NULLS LAST, on_precision ASC NULLS LAST, institution ASC NULLS LAST
+      ORDER BY on_date DESC NULLS LAST, quantity DESC NULLS LAST, on_precision ASC NULLS LAST
     ) AS place
   FROM stroke_facts
   WHERE concept = 'measure systolic blood pressure' AND on_date > discharged_on

@@ -13,9 +13,9 @@ FROM (
     institution, patient, concept, on_date, on_precision, quantity,
     ROW_NUMBER() OVER (
       PARTITION BY patient, concept
-      ORDER BY on_date ASC NULLS LAST, quantity ASC NULLS LAST, on_precision ASC NULLS LAST, institution ASC NULLS LAST
+      ORDER BY on_date ASC NULLS LAST, quantity ASC NULLS LAST, on_precision ASC NULLS LAST, told_by ASC NULLS LAST
     ) AS place
-  FROM latest_concepts
+  FROM owned_concepts
   WHERE concept IN ('scale nihss', 'scale mrs') AND quantity IS NOT NULL
     AND (:scale = '' OR concept = CONCAT('scale ', :scale))
 ) scores

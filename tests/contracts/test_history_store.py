@@ -24,7 +24,7 @@ IMPLEMENTATIONS = (DuckDBStore, HiveStore)
     where="",
 )
 (LATEST,) = read_statements(
-    "SELECT code, quantity FROM latest_conditions WHERE institution = :institution ORDER BY code ASC NULLS LAST",
+    "SELECT code, quantity FROM latest_events WHERE institution = :institution ORDER BY code ASC NULLS LAST",
     where="",
 )
 Land = Callable[..., dict[str, Path]]

@@ -93,5 +93,6 @@ def write_events(folder: Path) -> Path:
         "4,lake-lost,2025-02-01,sent,lib:one,\n"
         "5,lake-lost,2025-02-09,note,lib:one,\n"
         "6,lake-lost,2025-03-09,reading,8480-6,171.5\n"
+        "7,lake-struck,2025-05-01,reading,75859-9,1\n"
     )
     return path

@@ -11,11 +11,11 @@ import pytest
 from hive_queries import HistoryStore, make_profiles, pseudonym, withdraw
 from hive_queries.acquire import Acquired, acquire
 from hive_queries.dialect import read_statements
-from hive_queries.notes import forget
 from hive_queries.profiles import Profiles
 from hive_queries.quarantine import quarantined
 from hive_queries.questions import status
 from hive_queries.statement import tables
+from hive_queries.work import forget
 from strokemap.errors import BatchMalformed, HomeUnwritable, InputMissing, InstitutionInvalid, UsageError
 from strokemap.progress import silent
 
@@ -97,7 +97,7 @@ def test_later_batch_holds_even_when_the_clock_was_set_back(
             ist_file({"RDEF4": rdef4}, name=name), institution="north", format="ist", store=store, work=work, key=key,
             now=NOW + timedelta(minutes=minutes), progress=silent,
         )  # fmt: skip
-    (latest,) = read_statements("SELECT source_value FROM latest_observations WHERE code = 'RDEF4'", where="")
+    (latest,) = read_statements("SELECT source_value FROM latest_events WHERE code = 'RDEF4'", where="")
     assert list(store.run(latest, parameters={})) == [("N",)]
 
 
@@ -170,7 +170,7 @@ def test_withdrawing_removes_all_of_one_institution_only(
     path = ist_file({}, {"AGE": "x"})
     take(path, "ist")
     take(path, "ist", institution="south")
-    assert withdraw("north", store=store, work=work).batches == 1
+    assert withdraw("north", store=store, work=work) == 1
     assert {batch.institution for batch in store.batches()} == {"south"}
     assert {row.institution for row in quarantined(work)} == {"south"}
     forget(work, "north")

@@ -27,7 +27,7 @@ from hive_queries.dialect import read_statements
 if TYPE_CHECKING:
     from tests.servers.hiveserver2 import HiveServer
 
-(LATEST,) = read_statements("SELECT code FROM latest_conditions", where="")
+(LATEST,) = read_statements("SELECT code FROM latest_events", where="")
 
 
 @pytest.fixture

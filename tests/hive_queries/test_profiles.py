@@ -230,7 +230,7 @@ def test_profile_tells_deficits_course_rehabilitation_living_language_and_articl
     assert len(deficits) == 8
     assert [(fact.concept, fact.answer) for fact in ist.newest("risk")] == [("risk atrial fibrillation", "yes")]
     assert [fact.value for fact in struck.stated("scale nihss")] == ["12", "5"]
-    assert [fact.printed_date for fact in struck.stated("scale mrs")] == ["2025-04"]
+    assert [fact.printed_date for fact in struck.stated("scale mrs")] == ["2025-04", "2025-05-01"]
     assert len(struck.stated("rehabilitation")) == 3
     assert [fact.answer for fact in struck.newest("language")] == ["pt"]
     assert [(fact.code, fact.answer) for fact in struck.articles] == [

@@ -88,6 +88,8 @@ def test_stroke_scale_course(lake: dict[str, str], store: HistoryStore) -> None:
         ("lake", lake["struck"], "nihss", "2025-01-12", "day", 12.0, 0.0),
         ("lake", lake["struck"], "nihss", "2025-01-19", "day", 5.0, -7.0),
         ("lake", lake["struck"], "mrs", "2025-04-01", "month", 2.0, 0.0),
+        # The patient's own reading stands under the patient's institution.
+        ("lake", lake["struck"], "mrs", "2025-05-01", "day", 1.0, -1.0),
     )
     assert answer("stroke-scale-course", store) == course
     assert answer("stroke-scale-course", store, scale="mrs") == course[2:]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.servers.hiveserver2 import HiveServer
-from tests.servers.install import install_java
-from tests.servers.process import cache
+from tests.servers.install import fetched, install_java, maven
 
 VERSION, HADOOP, TEZ = "4.0.1", "3.3.6", "0.10.4"
 _DEPENDENCIES = (
@@ -121,15 +118,7 @@ logger.dn.level=ERROR
 
 def home() -> Path:
     """Give the folder of jars and of an empty metastore, fetching and making them the first time."""
-    folder = cache() / f"hive-{VERSION}"
-    with open(cache() / "hive.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            install_java()
-            with tempfile.TemporaryDirectory(dir=cache()) as work:
-                _fetch(Path(work) / "made")
-                os.rename(Path(work, "made"), folder)
-    return folder
+    return fetched(f"hive-{VERSION}", _fetch)
 
 
 def hive_in(folder: Path) -> HiveServer:
@@ -142,13 +131,12 @@ def hive_in(folder: Path) -> HiveServer:
 
 
 def _fetch(folder: Path) -> None:
-    folder.mkdir()
     (folder / "pom.xml").write_text(_pom())
     copy = [f"-DoutputDirectory={folder}/lib", "-DincludeScope=runtime"]
-    _maven(folder, "dependency:copy-dependencies", *copy, "-DexcludeArtifactIds=slf4j-reload4j,slf4j-log4j12")
+    maven(folder, "dependency:copy-dependencies", *copy, "-DexcludeArtifactIds=slf4j-reload4j,slf4j-log4j12")
     # Tez needs its classes, but log4j's own bridge must come first on the class path.
-    _maven(folder, "dependency:copy", f"-Dartifact={_RELOAD4J}", f"-DoutputDirectory={folder}/lib2")
-    _maven(folder, "dependency:copy", f"-Dartifact={_METASTORE}", f"-DoutputDirectory={folder}/dist")
+    maven(folder, "dependency:copy", f"-Dartifact={_RELOAD4J}", f"-DoutputDirectory={folder}/lib2")
+    maven(folder, "dependency:copy", f"-Dartifact={_METASTORE}", f"-DoutputDirectory={folder}/dist")
     (folder / "schema").mkdir()
     (archive,) = (folder / "dist").iterdir()
     inside = ["--strip-components=1", "--wildcards", "*/scripts/metastore/upgrade/derby/*"]
@@ -170,12 +158,6 @@ def _fetch(folder: Path) -> None:
         raise RuntimeError(f"Hive's metastore could not be made.\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
     os.rename(run / "metastore_db", folder / "metastore_db")
     shutil.rmtree(run)
-
-
-def _maven(folder: Path, *words: str) -> None:
-    done = subprocess.run(["mvn", "-q", "-B", *words], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"Maven could not fetch Hive.\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
 
 
 def _pom() -> str:

@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.servers.process import cache
@@ -29,6 +31,28 @@ def install_java() -> None:
 
 def _java() -> tuple[str, ...]:
     return tuple(package for command, package in JAVA.items() if shutil.which(command) is None)
+
+
+def fetched(name: str, make: Callable[[Path], None]) -> Path:
+    """Give a folder of the cache; the first time, ``make`` fills it, and whoever comes meanwhile waits."""
+    folder = cache() / name
+    with open(cache() / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=cache()) as work:
+                made = Path(work, "made")
+                made.mkdir()
+                make(made)
+                os.rename(made, folder)
+    return folder
+
+
+def maven(folder: Path, *words: str) -> None:
+    """Run Maven on the pom.xml of a folder."""
+    install_java()
+    done = subprocess.run(["mvn", "-q", "-B", *words], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"Maven failed.\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
 
 
 def version(package: str) -> str | None:

@@ -5,18 +5,16 @@ GPLv3 software, used as a process of its own and never shipped.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.servers.install import install_java
-from tests.servers.process import ServerProcess, cache
+from tests.servers.install import fetched, install_java, maven
+from tests.servers.process import ServerProcess
 
 VERSION = "5.26.12"
 PASSWORD = "only/for:tests@home"  # with letters that an address must write as %2F and so on
@@ -43,19 +41,12 @@ _OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "j
 
 def jars() -> Path:
     """Give the folder of Neo4j's jars, fetching them the first time; it lies outside the repository."""
-    folder = cache() / f"neo4j-{VERSION}"
-    with open(cache() / "neo4j.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            install_java()
-            with tempfile.TemporaryDirectory(dir=cache()) as work:
-                Path(work, "pom.xml").write_text(_POM)
-                copy = ["dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"]
-                done = subprocess.run(["mvn", "-q", "-B", *copy], cwd=work, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    raise RuntimeError(f"Maven could not fetch Neo4j.\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
-                os.rename(Path(work, "lib"), folder)
-    return folder
+    return fetched(f"neo4j-{VERSION}", _fetch)
+
+
+def _fetch(folder: Path) -> None:
+    (folder / "pom.xml").write_text(_POM)
+    maven(folder, "dependency:copy-dependencies", "-DoutputDirectory=.", "-DincludeScope=runtime")
 
 
 class Neo4jProcess(ServerProcess):

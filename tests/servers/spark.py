@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -11,8 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.servers.hiveserver2 import HiveServer
-from tests.servers.install import install_java
-from tests.servers.process import cache
+from tests.servers.install import fetched, install_java
 
 VERSION = "4.3.0"
 _CONFIGURATION = """
@@ -31,19 +29,18 @@ spark.sql.shuffle.partitions=2
 
 def home() -> Path:
     """Give Spark's own folder, fetching it the first time."""
-    folder = cache() / f"spark-{VERSION}"
-    with open(cache() / "spark.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            uv = shutil.which("uv") or str(Path(__file__).parents[2] / ".uv" / "bin" / "uv")
-            with tempfile.TemporaryDirectory(dir=cache()) as work:
-                target = ["--quiet", "--no-deps", "--target", f"{work}/lib", "--python", sys.executable]
-                command = [uv, "pip", "install", *target, f"pyspark=={VERSION}"]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    raise RuntimeError(f"Spark could not be fetched.\n{done.stderr[-3000:]}")
-                os.rename(Path(work, "lib", "pyspark"), folder)
-    return folder
+    return fetched(f"spark-{VERSION}", _fetch)
+
+
+def _fetch(folder: Path) -> None:
+    uv = shutil.which("uv") or str(Path(__file__).parents[2] / ".uv" / "bin" / "uv")
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        target = ["--quiet", "--no-deps", "--target", work, "--python", sys.executable]
+        command = [uv, "pip", "install", *target, f"pyspark=={VERSION}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"Spark could not be fetched.\n{done.stderr[-3000:]}")
+        os.rename(Path(work, "pyspark"), folder)
 
 
 def spark_in(folder: Path) -> HiveServer:

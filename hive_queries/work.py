@@ -1,8 +1,13 @@
-"""When each institution was last heard of, and what went wrong: one small file each, for the status."""
+"""What the work folder holds of an institution: its landing, and a note.
+
+A batch is written to the landing before it counts. The notes, one small file each, tell the status when an institution
+was last heard of, and what went wrong.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +15,23 @@ from datetime import datetime
 from pathlib import Path
 
 from strokemap.errors import HomeUnwritable, StrokemapError
-from strokemap.home import replace_file
+from strokemap.home import locked_file, replace_file
+
+
+@contextmanager
+def landing_folder(work: Path, institution: str) -> Iterator[Path]:
+    """Give an empty folder that is this institution's alone until the end; another load of it waits."""
+    root = work / "landing"
+    folder = root / institution
+    with _writable(work):
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with locked_file(root / f"{institution}.lock"):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +70,16 @@ def forget(work: Path, institution: str) -> None:
 
 
 def _write(work: Path, institution: str, note: Note) -> None:
-    try:
+    with _writable(work):
         _folder(work).mkdir(parents=True, exist_ok=True, mode=0o700)
         fields = {"checked": note.checked and note.checked.isoformat(), "problem": note.problem}
         replace_file(_folder(work) / f"{institution}.json", json.dumps(fields))
+
+
+@contextmanager
+def _writable(work: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise HomeUnwritable(
             f"The work folder can't be written: {error.strerror}.",

@@ -1,0 +1,118 @@
+"""A profile on the read side beside a look-up of the same row in Hive, in one run.
+
+    python -m benchmarks.lookups [--patients 10000] [--trial ist.csv.gz]
+
+Hive computes the profiles of made-up patients, and their rows are put into a Hive table, held ready as one sorted
+Parquet file, which is the best that Hive can do. Rows are then looked up in that table and, once the server has ended
+and nothing else goes on in this process, the same ones and more are read on the read side. Writes
+docs/evidence/lookups.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import os
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.made_up_histories import land, make_batch
+from benchmarks.soak import Measured, write
+from hive_queries import make_profiles, open_history_store
+from hive_queries.engines.address import parse_address
+from hive_queries.engines.hiveserver2 import Connection
+from hive_queries.profiles import Profiles
+from strokemap.progress import silent
+
+READS, LOOKUPS = 5000, 200
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_COLUMNS = ("institution", "patient", "sex", "birth_year", "died_on", "died_precision", "facts", "articles")
+
+
+def main() -> None:
+    """Measure both and write them down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=10_000)
+    data = Path(os.environ.get("STROKEMAP_TEST_DATA", "../shared/data"))
+    parser.add_argument("--trial", type=Path, default=data / "patients" / "ist.csv.gz")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        hive, version = time_lookups(folder, patients=asked.patients, trial=asked.trial)
+        read = time_reads(folder / "profiles", version)
+    times = {"p50": round(hive["p50_ms"] / read["p50_ms"]), "p99": round(hive["p99_ms"] / read["p99_ms"])}
+    measured: Measured = {"patients": asked.patients, "hive": hive, "read": read, "times_faster": times}
+    print(measured)
+    write("lookups", measured, command="python -m benchmarks.lookups")
+
+
+def time_lookups(folder: Path, *, patients: int, trial: Path) -> tuple[dict[str, float], str]:
+    """Time look-ups of single profiles in a Hive table that holds them ready; give the profiles' version, too."""
+    from tests.servers.hive import hive_in
+
+    landed = land(folder / "landed", patients=patients, trial=trial)
+    with hive_in(folder / "hive").running() as server:
+        store = open_history_store(server.url())
+        store.add(make_batch(patients=patients, number=1), landed=landed)
+        version = make_profiles(store, folder=folder / "profiles", progress=silent, now=NOW).version
+        store.close()
+        ready = server.files / "ready"
+        ready.mkdir()
+        _write_ready(folder / "profiles", ready)
+        types = ", ".join(f"{name} {'BIGINT' if name == 'birth_year' else 'STRING'}" for name in _COLUMNS)
+        with contextlib.closing(Connection(parse_address(server.url()))) as link:
+            list(link.rows(f"CREATE EXTERNAL TABLE ready ({types}) STORED AS PARQUET LOCATION 'file://{ready}'"))
+            some = _patients(folder / "profiles", version, n=LOOKUPS)
+            return _time(
+                some, lambda one: len(list(link.rows(f"SELECT * FROM ready WHERE patient = '{one}'")))
+            ), version
+
+
+def time_reads(folder: Path, version: str) -> dict[str, float]:
+    """Time reading single profiles on the read side."""
+    with contextlib.closing(Profiles.open(folder, version)) as profiles:
+        return _time(_patients(folder, version, n=READS), lambda patient: bool(profiles.get(patient)))
+
+
+def _time(patients: Iterable[str], find: Callable[[str], int]) -> dict[str, float]:
+    seconds = []
+    for patient in patients:
+        start = time.perf_counter()
+        found = find(patient)
+        seconds.append(time.perf_counter() - start)
+        if found != 1:
+            raise SystemExit("A profile was not found.")
+    p99 = statistics.quantiles(seconds, n=100)[98]
+    return {"n": len(seconds), "p50_ms": _ms(statistics.median(seconds)), "p99_ms": _ms(p99)}
+
+
+def _patients(folder: Path, version: str, *, n: int) -> list[str]:
+    with contextlib.closing(sqlite3.connect(folder / f"{version.partition('-')[0]}.sqlite")) as connection:
+        found = [row[0] for row in connection.execute("SELECT patient FROM profiles ORDER BY patient DESC")]
+    return found[:: max(1, len(found) // n)][:n]
+
+
+def _write_ready(profiles: Path, folder: Path) -> None:
+    rows = folder.parent / "ready.csv"
+    with contextlib.closing(sqlite3.connect(profiles / "1.sqlite")) as connection, rows.open("w", newline="") as handle:
+        csv.writer(handle).writerows(connection.execute("SELECT * FROM profiles ORDER BY patient"))
+    columns = {name: "BIGINT" if name == "birth_year" else "VARCHAR" for name in _COLUMNS}
+    with contextlib.closing(duckdb.connect()) as connection:
+        table = connection.read_csv(str(rows), columns=columns, header=False, auto_detect=False)
+        table.write_parquet(str(folder / "part-0.parquet"))
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+if __name__ == "__main__":
+    main()
