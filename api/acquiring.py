@@ -86,9 +86,10 @@ class Intake:
         check_action(caller, "ask")
         with self.store() as store:
             answer = ask(question, params=params, store=store)
-        if caller == LOCAL:
-            return answer
-        return answer.of(caller.institution) if caller.role == "clinician" else answer.counted()
+        if caller != LOCAL and caller.role != "clinician":
+            return answer.counted()
+        seen = answer if caller == LOCAL else answer.of(caller.institution)
+        return seen.named(key=self.keys.secret("pseudonym"))
 
     def opt_out(self, patient: str, *, undo: bool, progress: Progress = silent) -> ProfilesMade:
         """Take a patient, written as in ``north-000001``, out of all profiles and cohorts, or back in.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hmac
 import re
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
 from strokemap.errors import InstitutionInvalid, PatientInvalid
 
 OURS, OPT_OUT = "strokemap", "opt_out"
@@ -43,17 +46,27 @@ def pseudonym(patient: str, *, key: bytes) -> str:
 
 
 class Pseudonyms:
-    """The pseudonyms of one institution, under a key of its own derived from the home's pseudonym key.
+    """The pseudonyms of one institution, under keys of its own derived from the home's pseudonym key.
 
-    The same id at two institutions has two pseudonyms, so that nobody can join them by it.
+    The same id at two institutions has two pseudonyms, so that nobody can join them by it. A patient's is the id
+    itself, encrypted so that equal ids have equal pseudonyms (AES-SIV, RFC 5297): who has the key can tell whom an
+    answer is about. All others are digests, which nothing leads back from.
     """
 
     def __init__(self, institution: str, *, key: bytes) -> None:
         self._key = hmac.digest(key, f"strokemap-pseudonym-1\0{institution}".encode(), "sha256")
+        self._cipher = AESSIV(hmac.digest(key, f"strokemap-patient-1\0{institution}".encode(), "sha512"))
 
     def patient(self, own_id: str) -> str:
-        """Give the pseudonym of a patient: 32 hexadecimal digits."""
-        return self._digest("patient", own_id)
+        """Give the pseudonym of a patient: 32 hexadecimal digits, and two more for each byte of the id."""
+        return self._cipher.encrypt(_bytes(own_id), None).hex()
+
+    def own_id(self, pseudonym: str) -> str | None:
+        """Give the id that a patient's pseudonym was made of, None where it was not made with this key."""
+        try:
+            return self._cipher.decrypt(bytes.fromhex(pseudonym), None).decode("utf-8", "surrogatepass")
+        except (InvalidTag, ValueError):
+            return None
 
     def encounter(self, own_id: str) -> str:
         """Give the pseudonym of an encounter; the empty string stays empty."""
@@ -65,6 +78,9 @@ class Pseudonyms:
 
     def _digest(self, purpose: str, text: str) -> str:
         # What each digest is for is part of it, so that an encounter can't have the pseudonym of a patient.
-        # Half a character, as JSON and command lines can hold, is no reason to fall over: nobody has that name.
-        data = f"{purpose}\0{text}".encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, data, "sha256").hex()[:_DIGITS]
+        return hmac.digest(self._key, _bytes(f"{purpose}\0{text}"), "sha256").hex()[:_DIGITS]
+
+
+def _bytes(text: str) -> bytes:
+    # Half a character, as JSON and command lines can hold, is no reason to fall over: nobody has that name.
+    return text.encode("utf-8", "surrogatepass")

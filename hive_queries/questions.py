@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
-from hive_queries.pseudonyms import OPT_OUT
+from hive_queries.pseudonyms import OPT_OUT, Pseudonyms
 from hive_queries.quarantine import quarantined
 from hive_queries.statement import Statement, read_shipped
 from hive_queries.work import Note, notes
@@ -72,6 +72,17 @@ class Answer:
         """Give what concerns the patients of one institution."""
         place = self.columns.index("institution")
         return replace(self, rows=tuple(row for row in self.rows if row[place] == institution))
+
+    def named(self, *, key: bytes) -> Answer:
+        """Give the patients as ``<institution>-<own id>``, to who cares for them, by the home's pseudonym key."""
+        place, at = self.columns.index("institution"), self.columns.index("patient")
+        known = {name: Pseudonyms(name, key=key) for name in {str(row[place]) for row in self.rows}}
+
+        def patient(row: tuple[Cell, ...]) -> Cell:
+            own_id = known[str(row[place])].own_id(str(row[at]))
+            return row[at] if own_id is None else f"{row[place]}-{own_id}"
+
+        return replace(self, rows=tuple((*row[:at], patient(row), *row[at + 1 :]) for row in self.rows))
 
     def counted(self) -> Answer:
         """Give the number of patients of each institution, None where it is from 1 to 4: so few could be recognised."""

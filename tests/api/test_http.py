@@ -271,8 +271,13 @@ def test_clinician_asks_for_own_patients_and_others_get_counts_of_five_and_more(
     web: TestClient, token: Callable
 ) -> None:
     path = "/api/v1/histories/questions/rehabilitation-attendance"
-    rows = web.post(path, json={}, headers=token("clinician", institution="lake")).json()["rows"]
+    clinician = token("clinician", institution="lake")
+    rows = web.post(path, json={}, headers=clinician).json()["rows"]
     assert {row[0] for row in rows} == {"lake"}
+    patients = {row[1] for row in rows}
+    for patient in patients:
+        given = web.post("/api/v1/recommendations", json={"patient": patient}, headers=clinician)
+        assert (given.status_code, given.json()["patient"]) == (200, patient)
     answer = web.post(path, json={}, headers=token("auditor")).json()
     assert answer["columns"] == ["institution", "patients"]
     assert ["lake", len(rows)] in answer["rows"]
