@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from xml.sax.saxutils import escape
 
-from tests.servers.hiveserver2 import HiveServer
+from tests.servers.hiveserver2 import SMALL, HiveServer
 from tests.servers.install import fetched, install_java, maven
 
 VERSION, HADOOP, TEZ = "4.0.1", "3.3.6", "0.10.4"
@@ -121,11 +123,11 @@ def home() -> Path:
     return fetched(f"hive-{VERSION}", _fetch)
 
 
-def hive_in(folder: Path) -> HiveServer:
-    """Give a server in a new folder, not started yet."""
+def hive_in(folder: Path, *, java: Sequence[str] = SMALL, site: Mapping[str, str] = MappingProxyType({})) -> HiveServer:
+    """Give a server in a new folder, not started yet; settings of ``site`` come before those of the tests."""
     install_java()
     shutil.copytree(home() / "metastore_db", folder / "metastore_db")
-    words = _java(home(), folder, "-Xmx1g", "org.apache.hive.service.server.HiveServer2")
+    words = _java(home(), folder, "org.apache.hive.service.server.HiveServer2", java=java, site=_SITE | dict(site))
     words += ["--hiveconf", "hive.server2.thrift.port={port}"]
     return HiveServer("HiveServer2", folder, words=words, environment={})
 
@@ -144,7 +146,9 @@ def _fetch(folder: Path) -> None:
     shutil.rmtree(folder / "dist")
     run = folder / "run"
     run.mkdir()
-    words = _java(folder, run, "-Xmx512m", "org.apache.hadoop.hive.metastore.tools.schematool.MetastoreSchemaTool")
+    words = _java(
+        folder, run, "org.apache.hadoop.hive.metastore.tools.schematool.MetastoreSchemaTool", java=SMALL, site=_SITE
+    )
     schema = {"METASTORE_HOME": str(folder / "schema"), "HIVE_HOME": str(folder / "schema")}
     done = subprocess.run(
         [*words, "-dbType", "derby", "-initSchema"],
@@ -178,21 +182,21 @@ def _pom() -> str:
 """
 
 
-def _java(jars: Path, folder: Path, memory: str, main: str) -> list[str]:
+def _java(jars: Path, folder: Path, main: str, *, java: Sequence[str], site: Mapping[str, str]) -> list[str]:
     """Write the configuration into a folder and give the command that runs a class with it."""
     conf = folder / "conf"
     for made in (conf, folder / "tmp", folder / "warehouse", folder / "warehouse_ext"):
         made.mkdir(parents=True)
     properties = "".join(
         f"<property><name>{name}</name><value>{escape(value.replace('FOLDER', str(folder)))}</value></property>\n"
-        for name, value in _SITE.items()
+        for name, value in site.items()
     )
     (conf / "hive-site.xml").write_text(f"<configuration>\n{properties}</configuration>\n")
     for name in ("log4j2.properties", "hive-log4j2.properties"):
         (conf / name).write_text(_LOG.replace("FOLDER", str(folder)))
     return [
         *("java", *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED)),
-        *("-Xms128m", memory, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true"),
+        *("-Xms128m", *java, "-Djava.net.preferIPv4Stack=true"),
         *(f"-Dderby.system.home={folder}", f"-Dderby.stream.error.file={folder}/derby.log"),
         *(f"-Djava.io.tmpdir={folder}/tmp", f"-Dlog4j2.configurationFile={conf}/hive-log4j2.properties"),
         *("-cp", f"{conf}:{jars}/lib/*:{jars}/lib2/*", main),

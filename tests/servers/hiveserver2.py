@@ -13,6 +13,11 @@ from thrift.Thrift import TException
 
 from tests.servers.process import ServerProcess
 
+SMALL = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Java's options for many short statements: half the processor time of the defaults, and less memory."""
+LARGE = ("-Xmx6g", "-XX:+UseSerialGC")
+"""Java's options for statements of minutes, which the slower compiler makes up for."""
+
 
 class HiveServer(ServerProcess):
     """A server of histories with the database ``strokemap`` and a folder shared with it."""

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from tests.servers.hiveserver2 import HiveServer
+from tests.servers.hiveserver2 import SMALL, HiveServer
 from tests.servers.install import fetched, install_java
 
 VERSION = "4.3.0"
@@ -21,8 +23,7 @@ spark.hadoop.hive.server2.thrift.port={port}
 spark.hadoop.hive.server2.thrift.bind.host=127.0.0.1
 spark.sql.warehouse.dir=FOLDER/warehouse
 spark.hadoop.javax.jdo.option.ConnectionURL=jdbc:derby:;databaseName=FOLDER/metastore_db;create=true
-spark.driver.extraJavaOptions=-Dderby.system.home=FOLDER/derby -Djava.io.tmpdir=FOLDER/tmp -XX:+UseSerialGC\
- -XX:TieredStopAtLevel=1
+spark.driver.extraJavaOptions=-Dderby.system.home=FOLDER/derby -Djava.io.tmpdir=FOLDER/tmp JAVA
 spark.sql.shuffle.partitions=2
 """
 
@@ -43,13 +44,17 @@ def _fetch(folder: Path) -> None:
         os.rename(Path(work, "pyspark"), folder)
 
 
-def spark_in(folder: Path) -> HiveServer:
-    """Give a server in a new folder, not started yet."""
+def spark_in(
+    folder: Path, *, java: Sequence[str] = SMALL, site: Mapping[str, str] = MappingProxyType({})
+) -> HiveServer:
+    """Give a server in a new folder, not started yet; settings of ``site`` come before those of the tests."""
     install_java()
     (folder / "tmp").mkdir(parents=True)
     (folder / "local").mkdir()
-    settings = [line.replace("FOLDER", str(folder)) for line in _CONFIGURATION.splitlines()]
-    words = [f"{home()}/bin/spark-submit", "--master", "local[2]", "--driver-memory", "1g"]
+    memory, *options = java
+    written = _CONFIGURATION.replace("FOLDER", str(folder)).replace("JAVA", " ".join(options))
+    settings = [*written.splitlines(), *(f"{name}={value}" for name, value in site.items())]
+    words = [f"{home()}/bin/spark-submit", "--master", "local[2]", "--driver-memory", memory.removeprefix("-Xmx")]
     words += ["--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"]
     words += [word for line in settings if line for word in ("--conf", line)]
     environment = {
