@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from api.access import Caller
 from api.indexing import make_index
@@ -106,7 +106,7 @@ class Load:
                 client.join()
 
     def _search_on(self, done: threading.Event, place: int) -> None:
-        with httpx.Client(base_url=self.address, headers=self.headers, timeout=60) as client:
+        with httpx2.Client(base_url=self.address, headers=self.headers, timeout=60) as client:
             for text in cycle(self.queries[place::CLIENTS]):
                 if done.is_set():
                     return
@@ -125,7 +125,7 @@ def under_load(home: Home, keys: Keys) -> Measured:
     queries = made_up_queries(QUERIES, names=list(published_projection(home).titles))
     with (
         serving(home, keys) as address,
-        httpx.Client(base_url=address, headers=headers["clinician"], timeout=60) as client,
+        httpx2.Client(base_url=address, headers=headers["clinician"], timeout=60) as client,
     ):
         load = Load(address, headers["clinician"], queries)
 
