@@ -24,7 +24,7 @@ from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, Prof
 from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress
 
-FORMAT = "strokemap-profiles-2"
+FORMAT = "strokemap-profiles-3"
 _FILE = re.compile(r"([1-9][0-9]{0,8})\.sqlite", re.ASCII)
 _VERSION = re.compile(r"([1-9][0-9]{0,8})-[0-9a-f]{16}", re.ASCII)
 _EVERY = 2000

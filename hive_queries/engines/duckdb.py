@@ -23,7 +23,7 @@ from hive_queries.statement import Statement, needed_by, read_shipped, tables
 from strokemap.errors import HistoryStoreUnreachable
 from strokemap.home import sync_folder
 
-FORMAT = "strokemap-histories-1"
+FORMAT = "strokemap-histories-2"
 _TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "date": "DATE"}
 _FETCH = 1000
 

@@ -156,10 +156,20 @@ def test_other_addresses_are_refused(url: str) -> None:
     assert refusal.value.exit_status == 1
 
 
-def test_folder_of_another_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "format").write_text("strokemap-histories-99\n")
-    with pytest.raises(FormatUnknown):
-        open_history_store(f"duckdb:///{tmp_path}").batches()
+# In those of the first format patients had other pseudonyms: opt-outs among them would hold for nobody.
+@pytest.mark.parametrize("written", ["strokemap-histories-1", "strokemap-histories-hive-1", "strokemap-histories-99"])
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("hive", marks=pytest.mark.server)])
+def test_folder_of_another_version_is_refused(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str, written: str, land: Land
+) -> None:
+    (tmp_path / "format").write_text(f"{written}\n")
+    url = f"duckdb:///{tmp_path}" if engine == "duckdb" else request.getfixturevalue("hive_server").url(files=tmp_path)
+    store = open_history_store(url)
+    for use in (store.batches, lambda: store.add(batch("a"), landed=land(("k1", "A")))):
+        with pytest.raises(FormatUnknown) as refusal:
+            use()
+        assert "enter opt-outs again" in refusal.value.hint
+    store.close()
 
 
 def test_damaged_or_forbidden_files_are_reported_without_their_content(tmp_path: Path, land: Land) -> None:

@@ -145,7 +145,8 @@ def test_store_without_batches_gives_no_profiles(store: HistoryStore, tmp_path: 
     assert make_profiles(store, folder=tmp_path / "profiles", progress=silent, now=NOW).patients == 0
 
 
-def test_damaged_foreign_or_swapped_file_is_refused(store: HistoryStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["strokemap-profiles-2", "strokemap-profiles-99"])
+def test_damaged_foreign_or_swapped_file_is_refused(store: HistoryStore, tmp_path: Path, written: str) -> None:
     folder = tmp_path / "profiles"
     version = make_profiles(store, folder=folder, progress=silent, now=NOW).version
     with pytest.raises(ProfilesMissing):
@@ -154,7 +155,7 @@ def test_damaged_foreign_or_swapped_file_is_refused(store: HistoryStore, tmp_pat
         Profiles.open(folder, "1-0000000000000000")
     connection = sqlite3.connect(folder / "1.sqlite")
     with connection:
-        connection.execute("UPDATE about SET value = 'strokemap-profiles-99' WHERE name = 'format'")
+        connection.execute("UPDATE about SET value = ? WHERE name = 'format'", (written,))
     connection.close()
     with pytest.raises(FormatUnknown):
         Profiles.open(folder, version)
