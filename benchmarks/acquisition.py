@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 INSTITUTION = "shaken"
 EXTRACTS, PATIENTS, RESOURCES = 5, 8, 24
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = b"k" * 32
 KILLED = -signal.SIGKILL
 # What Python tells an audit hook of a change to the disk; syncing is not among them and counted by wrapping it.
 _STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "fcntl.flock"}
@@ -105,7 +106,7 @@ def load(path: Path, target: Target, *, minute: int = 0) -> bool:
     store = open_history_store(target.url)
     try:
         return acquire(
-            path, institution=INSTITUTION, format="fhir", store=store, work=target.work, key=b"k" * 32,
+            path, institution=INSTITUTION, format="fhir", store=store, work=target.work, key=KEY,
             now=NOW + timedelta(minutes=minute), progress=silent,
         ).already  # fmt: skip
     finally:
@@ -182,7 +183,7 @@ def fingerprint(target: Target) -> str:
         rows = sorted(map(repr, _rows(store)))
     finally:
         store.close()
-    bad = sorted(repr((row.batch, row.line, row.field)) for row in quarantined(target.work))
+    bad = sorted(repr((row.batch, row.line, row.field)) for row in quarantined(target.work, key=KEY))
     left = [item.name for item in (target.work / "landing").iterdir() if item.is_dir()]
     return f"{len(rows)}:{len(bad)}:{len(left)}:{hashlib.sha256(json.dumps([rows, bad]).encode()).hexdigest()}"
 
@@ -268,7 +269,7 @@ def measure_throughput(folder: Path, *, data: Path) -> dict[str, object]:
         started = time.monotonic()
         acquired = acquire(
             files[0] if format_ == "ist" else files[0].parent, institution="fast", format=format_,
-            store=open_history_store(f"duckdb:///{folder / name}"), work=folder / f"{name}-work", key=b"k" * 32,
+            store=open_history_store(f"duckdb:///{folder / name}"), work=folder / f"{name}-work", key=KEY,
             now=NOW, progress=silent,
         )  # fmt: skip
         ours = time.monotonic() - started

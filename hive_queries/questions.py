@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
 from hive_queries.pseudonyms import OPT_OUT, Pseudonyms
-from hive_queries.quarantine import quarantined
+from hive_queries.quarantine import count_bad_rows
 from hive_queries.statement import Statement, read_shipped
 from hive_queries.work import Note, notes
 from strokemap.errors import QuestionInvalid
@@ -142,7 +142,9 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
 
 def status(store: HistoryStore, *, work: Path, expected: Iterable[str] = ()) -> tuple[InstitutionStatus, ...]:
     """Tell what is held of each institution, those included that only failed or are only expected."""
-    bad = Counter(row.institution for row in quarantined(work))
+    bad: Counter[str] = Counter()
+    for (institution, _), count in count_bad_rows(work).items():
+        bad[institution] += count
     (statement,) = read_shipped("status.hql")
     held = {str(institution): rest for institution, *rest in store.run(statement, parameters={})}
     noted = notes(work)

@@ -209,7 +209,8 @@ def show_status(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def quarantine(ctx: click.Context, *, institution: str | None, out: Path | None, as_json: bool) -> None:
     """List the rows that could not be understood: file, line, field, reason; never a value."""
-    found = list(quarantined(open_intake(ctx).home.work, institution=institution))
+    intake = open_intake(ctx)
+    found = list(quarantined(intake.home.work, key=intake.keys.secret("pseudonym"), institution=institution))
     rows = [
         {"institution": row.institution, "file": row.file, "line": row.line, "field": row.field, "reason": row.reason}
         for row in found

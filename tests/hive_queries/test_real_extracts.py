@@ -32,7 +32,7 @@ def test_all_patients_of_three_institutions_load_and_have_a_profile(
     b = take(patients / "synthea-b", "synthea", institution="b")
     # All 375 rows of this vintage's medications lack the cell DISPENSES that its header has.
     assert (b.rows, b.patients, b.quarantined) == (1000 + 48144 + 182242 + 512, 1000, 375)
-    bad = list(quarantined(tmp_path / "work"))
+    bad = list(quarantined(tmp_path / "work", key=key))
     assert {(row.file, row.field, row.reason) for row in bad} == {
         ("medications.csv", "REASONDESCRIPTION", "8 cells under a header of 9")
     }
