@@ -401,6 +401,13 @@ class HistoryStoreUnreachable(HistoryError):
     http_status = 503
 
 
+class HistoryStoreDamaged(HistoryError):
+    """Files of a batch can't be read; ``where`` names the institution and the batch."""
+
+    code = "history.store.damaged"
+    http_status = 503
+
+
 class HistoryStoreRefused(HistoryError):
     """The history store is there and refuses the login or the database."""
 

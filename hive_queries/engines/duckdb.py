@@ -20,7 +20,7 @@ import duckdb
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.folder import BATCHES, PART, check_format, locked, make_fresh, put
 from hive_queries.statement import Statement, needed_by, read_shipped, tables
-from strokemap.errors import HistoryStoreUnreachable
+from strokemap.errors import HistoryStoreDamaged, HistoryStoreUnreachable
 from strokemap.home import sync_folder
 
 FORMAT = "strokemap-histories-2"
@@ -78,11 +78,15 @@ class DuckDBStore:
             closing(_connect(self.root / "spill")) as connection,
         ):
             check_format(self.root, FORMAT, make=False)
-            self._make_views(connection, statement=statement)
-            named = {name: parameters[name] for name in statement.parameters}
-            result = connection.execute(statement.duckdb, named or None)
-            while rows := result.fetchmany(_FETCH):
-                yield from rows
+            try:
+                self._make_views(connection, statement=statement)
+                named = {name: parameters[name] for name in statement.parameters}
+                result = connection.execute(statement.duckdb, named or None)
+                while rows := result.fetchmany(_FETCH):
+                    yield from rows
+            except duckdb.Error:
+                self._check_files(connection)
+                raise
 
     @property
     def finds_changed(self) -> bool:
@@ -114,6 +118,23 @@ class DuckDBStore:
                     f"CREATE TABLE {item.name} ({', '.join(columns)}, institution VARCHAR, batch VARCHAR)"
                 )
 
+    def _check_files(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read all that counts, file by file. Errors: HistoryStoreDamaged, which names whose files can't be read."""
+        damaged = set()
+        for file in sorted((self.root / "tables").glob(f"*/institution=*/batch=*/{PART}")):
+            try:
+                # Every byte has to be looked at for this: the file's statistics alone don't tell it.
+                connection.read_parquet(glob.escape(str(file))).aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()
+            except duckdb.Error:
+                institution, batch = (part.name.partition("=")[2] for part in (file.parents[1], file.parent))
+                damaged.add(f"{institution}, batch {batch[:12]}")
+        if damaged:
+            raise HistoryStoreDamaged(
+                "The history store has files that can't be read.",
+                hint="Restore them, or withdraw the institution and acquire it again; the others' files are whole.",
+                where="; ".join(sorted(damaged)),
+            ) from None
+
     @contextmanager
     def _lock(self, name: str, *, exclusive: bool) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -129,8 +150,7 @@ class DuckDBStore:
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__
             raise HistoryStoreUnreachable(
                 f"The history store can't be read or written ({reason}).",
-                hint="Check space, permissions and files of the folder, then try again: nothing is half-done. "
-                "Withdraw and acquire again what is damaged.",
+                hint="Check space and permissions of the folder, then try again: nothing is half-done.",
                 where=str(self.root),
             ) from None
 
