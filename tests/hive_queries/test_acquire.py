@@ -16,9 +16,9 @@ from hive_queries.quarantine import quarantined
 from hive_queries.questions import status
 from hive_queries.statement import tables
 from hive_queries.work import forget
-from tests.hive_queries.conftest import KEY
 from strokemap.errors import BatchMalformed, FormatUnknown, HomeUnwritable, InputMissing, InstitutionInvalid, UsageError
 from strokemap.progress import silent
+from tests.hive_queries.conftest import KEY
 
 Writer = Callable[..., Path]
 Take = Callable[..., Acquired]
