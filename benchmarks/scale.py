@@ -58,9 +58,7 @@ SITES: dict[str, dict[str, str]] = {
         "tez.runtime.io.sort.mb": "512",
         "tez.runtime.unordered.output.buffer.size-mb": "256",
     },
-    # Rows go to the client as they are made: whole, the answer for a million patients has no room in the heap.
     "spark": {
-        "spark.sql.thriftServer.incrementalCollect": "true",
         "spark.sql.shuffle.partitions": "16",
         "spark.driver.maxResultSize": "0",
     },
@@ -104,11 +102,12 @@ def in_own_process(words: list[str], *, minutes: float) -> Measured:
         ended: Measured = {}
         try:
             done = subprocess.run(
-                command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, timeout=minutes * 60, check=False
+                command, cwd=ROOT, env=environment, capture_output=True, timeout=minutes * 60, check=False
             )
             said = done.stdout
             if done.returncode:
-                ended = {"failed_with": done.returncode}
+                last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+                ended = {"failed_with": done.returncode, "reason": "".join(last)[:300]}
         except subprocess.TimeoutExpired as late:
             said = late.stdout or b""
             ended = {"not_reached_after_min": minutes}
