@@ -150,9 +150,8 @@ class _Arriving:
         of_patient = partial(pseudonym, key=self.key) if self.reader.institution else pseudonyms.patient
         first_bad: BadRow | None = None
         with contextlib.ExitStack() as stack:
-            write_bad = stack.enter_context(
-                writing_bad_rows(self.folder / _BAD_ROWS, seal=sealing(self.institution, key=self.key))
-            )
+            seal = sealing(self.institution, key=self.key)
+            write_bad = stack.enter_context(writing_bad_rows(self.folder / _BAD_ROWS, seal=seal))
             write = {
                 table.name: csv.writer(
                     stack.enter_context((self.folder / f"{table.name}.csv").open("w", encoding="utf-8", newline=""))

@@ -1,6 +1,7 @@
 """Bad rows, kept apart so that they can be mended: one file a batch, each row sealed.
 
-The row itself lies there, and nowhere else; no message and no log repeats it. A line opens with the home's pseudonym key.
+The row itself lies there, and nowhere else; no message and no log repeats it. A line opens with the home's
+pseudonym key.
 """
 
 from __future__ import annotations

@@ -142,7 +142,8 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
             "The question has no parameter of that name.", hint=f"It takes: {names}.", where=f"param.{unknown[0]}"
         )
     values = {parameter.name: _typed(parameter, params.get(parameter.name)) for parameter in asked.parameters}
-    # What comes while the engine computes is in the age of no answer yet. Opt-outs and our own events tell nothing of it.
+    # Looked up first: what comes while the engine computes may not be in the answer. Opt-outs and our own events tell
+    # nothing of the institutions' data.
     batches = [batch for batch in store.batches() if batch.institution not in (OPT_OUT, OURS)]
     newest = newest_batches((batch.institution, batch.acquired_us) for batch in batches)
     rows = tuple(store.run(asked.statement, parameters=values))
