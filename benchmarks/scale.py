@@ -106,13 +106,17 @@ def in_own_process(words: list[str], *, minutes: float) -> Measured:
             )
             said = done.stdout
             if done.returncode:
-                last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-                ended = {"failed_with": done.returncode, "reason": "".join(last)[:300]}
+                ended = {"failed_with": done.returncode, "reason": _reason(done.stderr.decode(errors="replace"))}
         except subprocess.TimeoutExpired as late:
             said = late.stdout or b""
             ended = {"not_reached_after_min": minutes}
     lines = [line for line in said.splitlines() if line.startswith(b"{") and line.endswith(b"}")]
     return (json.loads(lines[-1]) if lines else {}) | ended
+
+
+def _reason(said: str) -> str:
+    """Give the last line of what was said that is no mark under another, such as that of the error."""
+    return next((line.strip()[:300] for line in reversed(said.splitlines()) if line.strip(" ^")), "")
 
 
 def measure(engine: str, *, patients: int, trial: Path, folder: Path) -> Iterator[Measured]:

@@ -65,7 +65,7 @@ class SettingsInvalid(UsageError):
 
 
 class FormatUnknown(StrokemapError):
-    """An artefact was written by a newer version, or is not ours."""
+    """An artefact was written by another version, or is not ours."""
 
     code = "home.format.unknown"
 

@@ -7,6 +7,7 @@ one file in it; a batch counts from the rename that puts its partition of ``batc
 from __future__ import annotations
 
 import csv
+import errno
 import glob
 import os
 import shutil
@@ -158,15 +159,19 @@ class DuckDBStore:
 def write_parquet(batch: Batch, *, landed: Mapping[str, Path], folder: Path, spill: Path) -> tuple[str, ...]:
     """Write what landed of a batch and its row of ``batches`` as ``folder/<table>/part-0.parquet``; durable on return.
 
-    Gives the tables in the order in which they may be put in place. Raises OSError or the driver's error.
+    Gives the tables in the order in which they may be put in place. Raises OSError.
     """
     record = folder / "batches.csv"
     with record.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle).writerow((batch.extract_format, batch.rows, batch.patients, batch.acquired_us))
     sources = {**landed, BATCHES: record}
-    with closing(_connect(spill)) as connection:
-        for table, source in sources.items():
-            _write(connection, table, source, folder / table)
+    try:
+        with closing(_connect(spill)) as connection:
+            for table, source in sources.items():
+                _write(connection, table, source, folder / table)
+    except duckdb.Error as error:
+        # As other trouble with a disk, for stores that know nothing of DuckDB; its message can hold a value of a row.
+        raise OSError(errno.EIO, type(error).__name__) from None
     return tuple(sources)
 
 

@@ -7,6 +7,7 @@ goes wrong in any other way than a refusal by the engine makes the connection un
 from __future__ import annotations
 
 import logging
+import re
 import select
 import struct
 import time
@@ -56,6 +57,7 @@ _FETCH = 10_000
 _CANCEL = 2.0
 _TELLS_LATER = 10
 """Times to ask again what a statement failed of."""
+_STATE = re.compile(r"SQLSTATE: ([0-9A-Z]{5})")
 _REFUSED_STATES = ("42", "0A", "22", "21")
 _LOGIN = ("Error validating the login", "Bad status", "Bad SASL")
 
@@ -197,6 +199,9 @@ class Connection:
         except PyHiveError as error:
             status = getattr(error.args[0], "status", None) if error.args else None
             state, code = getattr(status, "sqlState", None) or "", getattr(status, "errorCode", None) or 0
+            # Of what goes wrong with a later row Spark tells the state in its message alone.
+            told = _STATE.search(getattr(status, "errorMessage", None) or "")
+            state = state or (told[1] if told else "")
             failure = self._failed(state, code)
             self._broken = self._broken or not isinstance(failure, HistoryStatementRefused)
             raise failure from None
