@@ -21,6 +21,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -115,8 +116,9 @@ def in_own_process(words: list[str], *, minutes: float) -> Measured:
 
 
 def _reason(said: str) -> str:
-    """Give the last line of what was said that is no mark under another, such as that of the error."""
-    return next((line.strip()[:300] for line in reversed(said.splitlines()) if line.strip(" ^")), "")
+    """Give the last line that names an error, or else the last one."""
+    lines = said.strip().splitlines()
+    return ([line for line in lines if re.match(r"[\w.]+: ", line)] or lines or [""])[-1][:300]
 
 
 def measure(engine: str, *, patients: int, trial: Path, folder: Path) -> Iterator[Measured]:
