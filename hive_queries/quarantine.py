@@ -78,12 +78,8 @@ def quarantined(work: Path, *, key: bytes, institution: str | None = None) -> It
 
 def count_bad_rows(work: Path) -> Counter[tuple[str, BatchDigest]]:
     """Count the rows in quarantine by institution and batch, without opening any."""
-    return Counter(
-        {
-            (path.parent.name, BatchDigest(path.stem)): len(path.read_text(encoding="ascii").splitlines())
-            for path in (work / "quarantine").glob(f"*/{_FILES}")
-        }
-    )
+    paths = (work / "quarantine").glob(f"*/{_FILES}")
+    return Counter({(path.parent.name, BatchDigest(path.stem)): len(_lines(path)) for path in paths})
 
 
 def drop_bad_rows(work: Path, *, institution: str, batch: BatchDigest | None = None) -> bool:
@@ -168,7 +164,7 @@ def _parse(line: str) -> QuarantinedRow | None:
 
 def _read(path: Path, *, key: bytes) -> Iterator[QuarantinedRow]:
     cipher = _cipher(path.parent.name, key=key)
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         try:
             fields = json.loads(cipher.decrypt(base64.b64decode(line), None))
         except (InvalidTag, ValueError):
@@ -178,6 +174,14 @@ def _read(path: Path, *, key: bytes) -> Iterator[QuarantinedRow]:
                 where=f"{path}:{number}",
             ) from None
         yield QuarantinedRow(**fields | {"institution": path.parent.name, "batch": BatchDigest(path.stem)})
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines()
+    except FileNotFoundError:
+        # Replayed or withdrawn a moment ago.
+        return []
 
 
 def _cipher(institution: str, *, key: bytes) -> AESSIV:

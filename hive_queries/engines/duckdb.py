@@ -120,7 +120,7 @@ class DuckDBStore:
                 )
 
     def _check_files(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Read all that counts, file by file. Errors: HistoryStoreDamaged, which names whose files can't be read."""
+        """Read all files, one by one. Errors: HistoryStoreDamaged, which names whose can't be read."""
         damaged = set()
         for file in sorted((self.root / "tables").glob(f"*/institution=*/batch=*/{PART}")):
             try:
