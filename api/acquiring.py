@@ -14,13 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from api.access import LOCAL, Caller, check_action
-from api.service import Clock, open_home_ledger
+from api.schemas import QuestionOut
+from api.service import Clock, Service, open_home_ledger
 from hive_queries import HistoryStore, acquire, ask, make_profiles, open_history_store, withdraw
 from hive_queries.acquire import Acquired
 from hive_queries.icd10 import describe
 from hive_queries.profiles import ProfilesMade, prune_profiles
 from hive_queries.pseudonyms import OPT_OUT, split_patient
-from hive_queries.questions import Answer
 from hive_queries.statement import read_shipped
 from hive_queries.withdraw import expire
 from hive_queries.work import forget
@@ -78,8 +78,10 @@ class Intake:
                 key=self.keys.secret("pseudonym"), now=self.now(), progress=progress,
             )  # fmt: skip
 
-    def ask(self, question: str, *, params: Mapping[str, str], caller: Caller) -> Answer:
-        """Ask a named question. Clinicians see patients of their institution, the operator all, other roles counts.
+    def ask(self, question: str, *, params: Mapping[str, str], caller: Caller, service: Service) -> QuestionOut:
+        """Ask a named question and record it. Clinicians see patients of their institution, the operator all, other
+        roles counts.
+
 
         Errors: AccessDenied, QuestionInvalid, HistoryStoreUnreachable.
         """
@@ -87,9 +89,16 @@ class Intake:
         with self.store() as store:
             answer = ask(question, params=params, store=store)
         if caller != LOCAL and caller.role != "clinician":
-            return answer.counted()
-        seen = answer if caller == LOCAL else answer.of(caller.institution)
-        return seen.named(key=self.keys.secret("pseudonym"))
+            seen = answer.counted()
+        else:
+            of_own = answer if caller == LOCAL else answer.of(caller.institution)
+            seen = of_own.named(key=self.keys.secret("pseudonym"))
+        asked = {"question": question, "params": dict(params), "rows": len(seen.rows)}
+        entry, problem = service.record("question", asked, caller=caller)
+        return QuestionOut(
+            question=question, columns=list(seen.columns), rows=[list(row) for row in seen.rows],
+            data_as_of=seen.data_as_of, entry=entry, entry_error=problem,
+        )  # fmt: skip
 
     def opt_out(self, patient: str, *, undo: bool, progress: Progress = silent) -> ProfilesMade:
         """Take a patient, written as in ``north-000001``, out of all profiles and cohorts, or back in.

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hive_queries.acquire import Acquired
+from hive_queries.questions import FEWEST
 from kg_builder.model import Decision
 from kg_builder.stores.base import TermView
 from recommend import Recommendation
@@ -116,6 +117,18 @@ class RecommendOut(Out):
     results: list[RecommendedOut]
     withheld: list[WithheldOut]
     why: str
+    entry: int | None = None
+    entry_error: EntryError | None = None
+
+
+class QuestionOut(Out):
+    """An answer: rows of the caller's patients, or numbers of patients, null where they are fewer than is counted."""
+
+    question: str
+    columns: list[str]
+    rows: list[list[str | int | float | None]]
+    data_as_of: str | None
+    fewest_counted: int = FEWEST
     entry: int | None = None
     entry_error: EntryError | None = None
 

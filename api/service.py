@@ -61,7 +61,7 @@ class Service:
             "results": [result.id for result in answer.results],
         }
         digests = (("build", read.projection.digest), ("index", read.index.digest))
-        entry, problem = self._record("search", asked, digests=digests, caller=caller)
+        entry, problem = self.record("search", asked, digests=digests, caller=caller)
         took = (time.perf_counter() - started) * 1000
         return search_out(answer, entry=entry, entry_error=problem, took_ms=took)
 
@@ -93,13 +93,14 @@ class Service:
             ("index", read.index.digest),
             ("profiles", recommendation.profile_version),
         )
-        entry, problem = self._record("recommendation", asked, digests=digests, caller=caller)
+        entry, problem = self.record("recommendation", asked, digests=digests, caller=caller)
         sees_withheld = caller.role != "patient"
         return recommend_out(recommendation, entry=entry, entry_error=problem, sees_withheld=sees_withheld)
 
-    def _record(
-        self, kind: str, asked: dict[str, object], *, digests: tuple[tuple[str, str], ...], caller: Caller
+    def record(
+        self, kind: str, asked: dict[str, object], *, caller: Caller, digests: tuple[tuple[str, str], ...] = ()
     ) -> tuple[int | None, EntryError | None]:
+        """Put what was asked and answered on the ledger; where the log is busy, give the reason instead."""
         now = self.now()
         entry = Entry(
             kind=kind,

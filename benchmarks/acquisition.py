@@ -1,4 +1,5 @@
-"""Acquisition disturbed: loads killed at counted steps, two at once, sent twice, in any order, on a full disk.
+"""Acquisition disturbed: loads killed at counted steps and at random moments, two at once, sent twice, in any order,
+on a full disk.
 
 However it went, the tables must end as if each extract had come once: a hash over all rows is compared with that of one
 clean run. The tests call this at small n, ``make soak`` at full n.
@@ -17,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 INSTITUTION = "shaken"
 EXTRACTS, PATIENTS, RESOURCES = 5, 8, 24
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = b"k" * 32
 KILLED = -signal.SIGKILL
 # What Python tells an audit hook of a change to the disk; syncing is not among them and counted by wrapping it.
 _STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "fcntl.flock"}
@@ -64,15 +67,21 @@ class Started:
     """A load under way."""
 
     process: BaseProcess
-    steps: Queue[int]
+    done: Queue[tuple[int, float]]
 
 
 @dataclass
 class Tally:
     """What was done to a store."""
 
-    killed: int = 0
+    at_steps: int = 0
+    at_moments: int = 0
     survived: int = 0
+
+    @property
+    def killed(self) -> int:
+        """All kills: half of them at counted steps, half at random moments."""
+        return self.at_steps + self.at_moments
 
 
 def make_extracts(folder: Path, *, seed: int) -> list[Path]:
@@ -105,15 +114,20 @@ def load(path: Path, target: Target, *, minute: int = 0) -> bool:
     store = open_history_store(target.url)
     try:
         return acquire(
-            path, institution=INSTITUTION, format="fhir", store=store, work=target.work, key=b"k" * 32,
+            path, institution=INSTITUTION, format="fhir", store=store, work=target.work, key=KEY,
             now=NOW + timedelta(minutes=minute), progress=silent,
         ).already  # fmt: skip
     finally:
         store.close()
 
 
-def load_and_die(path: Path, target: Target, minute: int, deadly: int, steps: Queue[int]) -> None:
-    """Acquire in a process of its own that kills itself at the ``deadly``-th step; 0 is never. Puts the steps taken."""
+def load_and_die(
+    path: Path, target: Target, minute: int, deadly: int, after: float, told: Queue[tuple[int, float]]
+) -> None:
+    """Acquire in a process of its own that kills itself at the ``deadly``-th step or after so many seconds; 0 is never.
+
+    Tells the steps and the seconds that it took.
+    """
     done = 0
 
     def step() -> None:
@@ -121,6 +135,9 @@ def load_and_die(path: Path, target: Target, minute: int, deadly: int, steps: Qu
         done += 1
         if done == deadly:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    # Between the steps, too: DuckDB's own writes and the wait for Hive leave the interpreter to this thread.
+    timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGKILL))
 
     sync = os.fsync
 
@@ -130,49 +147,82 @@ def load_and_die(path: Path, target: Target, minute: int, deadly: int, steps: Qu
 
     os.fsync = counted_sync
     sys.addaudithook(lambda event, arguments: step() if _is_step(event, arguments) else None)
+    if after:
+        timer.start()
+    started = time.monotonic()
     load(path, target, minute=minute)
+    seconds = time.monotonic() - started
+    timer.cancel()
     deadly = 0  # telling is no part of the load
-    steps.put(done)
+    told.put((done, seconds))
 
 
-def start(path: Path, target: Target, *, minute: int = 0, deadly: int = 0) -> Started:
-    """Start a load in a process of its own; it kills itself at that step."""
-    steps: Queue[int] = _processes.Queue()
-    process = _processes.Process(target=load_and_die, args=(path, target, minute, deadly, steps))
+def start(path: Path, target: Target, *, minute: int = 0, deadly: int = 0, after: float = 0) -> Started:
+    """Start a load in a process of its own; it kills itself at that step, or after so many seconds."""
+    told: Queue[tuple[int, float]] = _processes.Queue()
+    process = _processes.Process(target=load_and_die, args=(path, target, minute, deadly, after, told))
     process.start()
-    return Started(process=process, steps=steps)
+    return Started(process=process, done=told)
 
 
-def finish(started: Started) -> int | None:
-    """Wait for a load; the steps that it took, or None where it killed itself."""
+def finish(started: Started) -> tuple[int, float] | None:
+    """Wait for a load; the steps and seconds that it took, or None where it killed itself."""
     started.process.join(timeout=120)
     if started.process.exitcode == KILLED:
         return None
     if started.process.exitcode != 0:
         raise SystemExit(f"A load ended with {started.process.exitcode}.")
-    return started.steps.get(timeout=10)
+    return started.done.get(timeout=10)
 
 
 def shake(target: Target, extracts: list[Path], *, kills: int, seed: int) -> Tally:
-    """Load in any order and again and again, two at once now and then, until so many were killed; then each once."""
+    """Load in any order and again and again, two at once now and then, until so many were killed; then each once.
+
+    Half of the kills are at counted steps, half at random moments of the time that a load takes left alone. When all
+    extracts count, none does any more: a load that finds itself there already has little that a kill could hit.
+    """
     chance, tally = random.Random(seed), Tally()
-    steps = finish(start(extracts[0], target)) or 0
+    steps, seconds = _measure_clean(extracts[0], target)
+    counted: set[Path] = set()
     minute = 0
     while tally.killed < kills:
         minute += 1
         path = chance.choice(extracts)
-        loads = [start(path, target, minute=minute, deadly=chance.randint(1, steps))]
+        at_moment = tally.at_moments < tally.at_steps
+        death = {"after": chance.uniform(0, seconds)} if at_moment else {"deadly": chance.randint(1, steps)}
+        loads = [start(path, target, minute=minute, **death)]  # type: ignore[arg-type]
         if chance.random() < 0.2:
             loads.append(start(path, target, minute=minute))
         for one in loads:
-            if finish(one) is None:
-                tally.killed += 1
-            else:
+            if finish(one) is not None:
                 tally.survived += 1
+                counted.add(path)
+            elif at_moment:
+                tally.at_moments += 1
+            else:
+                tally.at_steps += 1
+        if counted == set(extracts):
+            empty(target)
+            counted.clear()
     for path in chance.sample(extracts, len(extracts)):
         minute += 1
         load(path, target, minute=minute)
     return tally
+
+
+def _measure_clean(path: Path, target: Target) -> tuple[int, float]:
+    """Give the steps and seconds of a load left alone, the second one: the first makes the tables."""
+    for _ in range(2):
+        empty(target)
+        measured = finish(start(path, target))
+    empty(target)
+    return measured or (0, 0.0)
+
+
+def empty(target: Target) -> None:
+    """Drop all batches of the institution."""
+    with closing(open_history_store(target.url)) as store:
+        store.drop(INSTITUTION)
 
 
 def fingerprint(target: Target) -> str:
@@ -182,7 +232,7 @@ def fingerprint(target: Target) -> str:
         rows = sorted(map(repr, _rows(store)))
     finally:
         store.close()
-    bad = sorted(repr((row.batch, row.line, row.field)) for row in quarantined(target.work))
+    bad = sorted(repr((row.batch, row.line, row.field)) for row in quarantined(target.work, key=KEY))
     left = [item.name for item in (target.work / "landing").iterdir() if item.is_dir()]
     return f"{len(rows)}:{len(bad)}:{len(left)}:{hashlib.sha256(json.dumps([rows, bad]).encode()).hexdigest()}"
 
@@ -220,22 +270,21 @@ def clean_run(folder: Path, extracts: list[Path]) -> str:
 
 def measure_kills(folder: Path, *, kills: int, rounds: int, hive: HiveServer | None = None) -> dict[str, object]:
     """Shake so many stores, a seed each; all fingerprints must be those of clean runs on the embedded engine."""
-    killed = ended = same = 0
+    at_steps = at_moments = ended = same = 0
     started = time.monotonic()
     for seed in range(rounds):
         place = folder / f"round-{seed}"
         extracts = make_extracts(place / "extracts", seed=seed)
         url = hive.url() if hive else f"duckdb:///{place / 'shaken'}"
         target = Target(url=url, work=place / "shaken-work")
-        if hive:
-            with closing(open_history_store(url)) as store:
-                store.drop(INSTITUTION)
         tally = shake(target, extracts, kills=kills // rounds, seed=seed)
-        killed, ended = killed + tally.killed, ended + tally.survived
+        at_steps, at_moments = at_steps + tally.at_steps, at_moments + tally.at_moments
+        ended += tally.survived
         same += fingerprint(target) == clean_run(place, extracts)
         shutil.rmtree(place)
     return {
-        "kills": killed, "loads that ended": ended, "rounds": rounds, "same as the clean run": same,
+        "kills": at_steps + at_moments, "at counted steps": at_steps, "at random moments": at_moments,
+        "loads that ended": ended, "rounds": rounds, "same as the clean run": same,
         "seconds": round(time.monotonic() - started),
     }  # fmt: skip
 
@@ -268,7 +317,7 @@ def measure_throughput(folder: Path, *, data: Path) -> dict[str, object]:
         started = time.monotonic()
         acquired = acquire(
             files[0] if format_ == "ist" else files[0].parent, institution="fast", format=format_,
-            store=open_history_store(f"duckdb:///{folder / name}"), work=folder / f"{name}-work", key=b"k" * 32,
+            store=open_history_store(f"duckdb:///{folder / name}"), work=folder / f"{name}-work", key=KEY,
             now=NOW, progress=silent,
         )  # fmt: skip
         ours = time.monotonic() - started

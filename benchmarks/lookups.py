@@ -5,7 +5,8 @@
 Hive computes the profiles of made-up patients, and their rows are put into a Hive table, held ready as one sorted
 Parquet file, which is the best that Hive can do. Rows are then looked up in that table and, once the server has ended
 and nothing else goes on in this process, the same ones and more are read on the read side. Writes
-docs/evidence/lookups.json.
+docs/evidence/lookups.json, and fails where a read takes longer than 1 ms at the 99th percentile, or is not 100 times as
+fast as a look-up.
 """
 
 from __future__ import annotations
@@ -21,19 +22,36 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import duckdb
 
 from benchmarks.made_up_histories import land, make_batch
-from benchmarks.soak import Measured, write
+from benchmarks.soak import write
 from hive_queries import make_profiles, open_history_store
 from hive_queries.engines.address import parse_address
 from hive_queries.engines.hiveserver2 import Connection
 from hive_queries.profiles import Profiles
 from strokemap.progress import silent
 
+if TYPE_CHECKING:
+    from tests.servers.hiveserver2 import HiveServer
+
+Times = dict[str, float]
 READS, LOOKUPS = 5000, 200
+LEAST_TIMES, MOST_MS = 100, 1.0
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Compared(TypedDict):
+    """What is written down."""
+
+    patients: int
+    hive: Times
+    read: Times
+    times_faster: Times
+
+
 _COLUMNS = ("institution", "patient", "sex", "birth_year", "died_on", "died_precision", "facts", "articles")
 
 
@@ -44,45 +62,60 @@ def main() -> None:
     data = Path(os.environ.get("STROKEMAP_TEST_DATA", "../shared/data"))
     parser.add_argument("--trial", type=Path, default=data / "patients" / "ist.csv.gz")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        hive, version = time_lookups(folder, patients=asked.patients, trial=asked.trial)
-        read = time_reads(folder / "profiles", version)
-    times = {"p50": round(hive["p50_ms"] / read["p50_ms"]), "p99": round(hive["p99_ms"] / read["p99_ms"])}
-    measured: Measured = {"patients": asked.patients, "hive": hive, "read": read, "times_faster": times}
-    print(measured)
-    write("lookups", measured, command="python -m benchmarks.lookups")
-
-
-def time_lookups(folder: Path, *, patients: int, trial: Path) -> tuple[dict[str, float], str]:
-    """Time look-ups of single profiles in a Hive table that holds them ready; give the profiles' version, too."""
     from tests.servers.hive import hive_in
 
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with hive_in(folder / "hive").running() as server:
+            hive, version = time_lookups(folder, server=server, patients=asked.patients, trial=asked.trial)
+        measured = compare(hive, time_reads(folder / "profiles", version), patients=asked.patients)
+    print(measured)
+    write("lookups", {**measured}, command="python -m benchmarks.lookups")
+    judge(measured)
+
+
+def compare(hive: Times, read: Times, *, patients: int) -> Compared:
+    """Put both times side by side."""
+    times = {name: round(hive[f"{name}_ms"] / read[f"{name}_ms"], 1) for name in ("p50", "p99")}
+    return {"patients": patients, "hive": hive, "read": read, "times_faster": times}
+
+
+def judge(measured: Compared) -> None:
+    """End with a failure where a read is slower than is promised, by itself or beside a look-up."""
+    slow = [f"{name}: {times} times" for name, times in measured["times_faster"].items() if times < LEAST_TIMES]
+    if measured["read"]["p99_ms"] > MOST_MS:
+        slow.append(f"a read: {measured['read']['p99_ms']} ms")
+    if slow:
+        raise SystemExit(f"Slower than {LEAST_TIMES} times a look-up in Hive, or than {MOST_MS} ms: {', '.join(slow)}.")
+
+
+def time_lookups(
+    folder: Path, *, server: HiveServer, patients: int, trial: Path, lookups: int = LOOKUPS
+) -> tuple[Times, str]:
+    """Time look-ups of single profiles in a Hive table that holds them ready; give the profiles' version, too."""
     landed = land(folder / "landed", patients=patients, trial=trial)
-    with hive_in(folder / "hive").running() as server:
-        store = open_history_store(server.url())
+    with contextlib.closing(open_history_store(server.url())) as store:
         store.add(make_batch(patients=patients, number=1), landed=landed)
         version = make_profiles(store, folder=folder / "profiles", progress=silent, now=NOW).version
-        store.close()
-        ready = server.files / "ready"
-        ready.mkdir()
-        _write_ready(folder / "profiles", ready)
-        types = ", ".join(f"{name} {'BIGINT' if name == 'birth_year' else 'STRING'}" for name in _COLUMNS)
-        with contextlib.closing(Connection(parse_address(server.url()))) as link:
-            list(link.rows(f"CREATE EXTERNAL TABLE ready ({types}) STORED AS PARQUET LOCATION 'file://{ready}'"))
-            some = _patients(folder / "profiles", version, n=LOOKUPS)
-            return _time(
-                some, lambda one: len(list(link.rows(f"SELECT * FROM ready WHERE patient = '{one}'")))
-            ), version
+    ready = server.files / "ready"
+    ready.mkdir()
+    _write_ready(folder / "profiles", ready)
+    types = ", ".join(f"{name} {'BIGINT' if name == 'birth_year' else 'STRING'}" for name in _COLUMNS)
+    with contextlib.closing(Connection(parse_address(server.url()))) as link:
+        list(link.rows(f"CREATE EXTERNAL TABLE ready ({types}) STORED AS PARQUET LOCATION 'file://{ready}'"))
+        some = _patients(folder / "profiles", version, n=lookups)
+        times = _time(some, lambda one: len(list(link.rows(f"SELECT * FROM ready WHERE patient = '{one}'"))))
+        list(link.rows("DROP TABLE ready"))
+    return times, version
 
 
-def time_reads(folder: Path, version: str) -> dict[str, float]:
+def time_reads(folder: Path, version: str) -> Times:
     """Time reading single profiles on the read side."""
     with contextlib.closing(Profiles.open(folder, version)) as profiles:
         return _time(_patients(folder, version, n=READS), lambda patient: bool(profiles.get(patient)))
 
 
-def _time(patients: Iterable[str], find: Callable[[str], int]) -> dict[str, float]:
+def _time(patients: Iterable[str], find: Callable[[str], int]) -> Times:
     seconds = []
     for patient in patients:
         start = time.perf_counter()

@@ -21,6 +21,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -58,9 +59,7 @@ SITES: dict[str, dict[str, str]] = {
         "tez.runtime.io.sort.mb": "512",
         "tez.runtime.unordered.output.buffer.size-mb": "256",
     },
-    # Rows go to the client as they are made: whole, the answer for a million patients has no room in the heap.
     "spark": {
-        "spark.sql.thriftServer.incrementalCollect": "true",
         "spark.sql.shuffle.partitions": "16",
         "spark.driver.maxResultSize": "0",
     },
@@ -104,16 +103,22 @@ def in_own_process(words: list[str], *, minutes: float) -> Measured:
         ended: Measured = {}
         try:
             done = subprocess.run(
-                command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, timeout=minutes * 60, check=False
+                command, cwd=ROOT, env=environment, capture_output=True, timeout=minutes * 60, check=False
             )
             said = done.stdout
             if done.returncode:
-                ended = {"failed_with": done.returncode}
+                ended = {"failed_with": done.returncode, "reason": _reason(done.stderr.decode(errors="replace"))}
         except subprocess.TimeoutExpired as late:
             said = late.stdout or b""
             ended = {"not_reached_after_min": minutes}
     lines = [line for line in said.splitlines() if line.startswith(b"{") and line.endswith(b"}")]
     return (json.loads(lines[-1]) if lines else {}) | ended
+
+
+def _reason(said: str) -> str:
+    """Give the last line that names an error, or else the last one."""
+    lines = said.strip().splitlines()
+    return ([line for line in lines if re.match(r"[\w.]+: ", line)] or lines or [""])[-1][:300]
 
 
 def measure(engine: str, *, patients: int, trial: Path, folder: Path) -> Iterator[Measured]:

@@ -20,7 +20,14 @@ from hive_queries.engines.base import Batch, BatchDigest, HistoryStore
 from hive_queries.extracts import open_extract
 from hive_queries.formats import Format, find_format
 from hive_queries.pseudonyms import OPT_OUT, OURS, Pseudonyms, check_institution, pseudonym
-from hive_queries.quarantine import forget_bad_rows, keep_bad_rows, quarantined, read_mended, writing_bad_rows
+from hive_queries.quarantine import (
+    count_bad_rows,
+    forget_bad_rows,
+    keep_bad_rows,
+    read_mended,
+    sealing,
+    writing_bad_rows,
+)
 from hive_queries.rows import BadRow, Reading, Taken
 from hive_queries.statement import tables
 from hive_queries.work import landing_folder, noting
@@ -29,7 +36,7 @@ from strokemap.progress import Progress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERY = 2000
-_BAD_ROWS = "bad-rows.jsonl"
+_BAD_ROWS = "bad-rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +91,7 @@ def acquire(
         digest = BatchDigest(hashlib.sha256(named).hexdigest())
         acquired = arriving.count(digest, readings=map(reader.again, rows), check=lambda: None)
         # After the batch counts: cut off in between, the same rows again come here.
-        forget_bad_rows(rows, institution=institution, keep=digest, work=work)
+        forget_bad_rows(rows, institution=institution, keep=digest, work=work, key=key)
         return acquired
 
 
@@ -115,7 +122,7 @@ class _Arriving:
         earlier = [batch for batch in self.store.batches() if batch.institution == self.institution]
         for batch in earlier:
             if batch.digest == digest:
-                bad = sum(row.batch == digest for row in quarantined(self.work, institution=self.institution))
+                bad = count_bad_rows(self.work)[self.institution, digest]
                 return Acquired(batch=digest, rows=batch.rows, patients=batch.patients, quarantined=bad, already=True)
         landed = self._land(readings)
         check()
@@ -143,7 +150,8 @@ class _Arriving:
         of_patient = partial(pseudonym, key=self.key) if self.reader.institution else pseudonyms.patient
         first_bad: BadRow | None = None
         with contextlib.ExitStack() as stack:
-            write_bad = stack.enter_context(writing_bad_rows(self.folder / _BAD_ROWS))
+            seal = sealing(self.institution, key=self.key)
+            write_bad = stack.enter_context(writing_bad_rows(self.folder / _BAD_ROWS, seal=seal))
             write = {
                 table.name: csv.writer(
                     stack.enter_context((self.folder / f"{table.name}.csv").open("w", encoding="utf-8", newline=""))

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hive_queries.engines.base import Batch, Cell, HistoryStore, print_time
+from hive_queries.engines.base import Batch, Cell, HistoryStore, newest_batches
 from hive_queries.facts import Profile, parse_date, parse_facts, strokes_of, with_strokes
 from hive_queries.statement import read_composed, read_shipped
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home, sync_folder
 from strokemap.progress import Progress
 
-FORMAT = "strokemap-profiles-2"
+FORMAT = "strokemap-profiles-3"
 _FILE = re.compile(r"([1-9][0-9]{0,8})\.sqlite", re.ASCII)
 _VERSION = re.compile(r"([1-9][0-9]{0,8})-[0-9a-f]{16}", re.ASCII)
 _EVERY = 2000
@@ -63,10 +63,7 @@ class Profiles:
         self.sum = int(about["sum"], 16)
         self.batches = frozenset(connection.execute("SELECT institution, batch, acquired_us FROM batches"))
         """Institution, digest and time of each batch that the rows were made from."""
-        newest: dict[str, int] = {}
-        for institution, _, acquired_us in self.batches:
-            newest[institution] = max(acquired_us, newest.get(institution, 0))
-        self._newest = {name: print_time(at) for name, at in newest.items()}
+        self._newest = newest_batches((institution, acquired_us) for institution, _, acquired_us in self.batches)
 
     @classmethod
     def open(cls, folder: Path, version: str) -> Profiles:

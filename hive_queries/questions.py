@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from hive_queries.engines.base import Cell, HistoryStore, Parameter, print_time
-from hive_queries.pseudonyms import OPT_OUT, Pseudonyms
-from hive_queries.quarantine import quarantined
+from hive_queries.engines.base import Cell, HistoryStore, Parameter, newest_batches
+from hive_queries.pseudonyms import OPT_OUT, OURS, Pseudonyms
+from hive_queries.quarantine import count_bad_rows
 from hive_queries.statement import Statement, read_shipped
 from hive_queries.work import Note, notes
 from strokemap.errors import QuestionInvalid
@@ -50,6 +50,7 @@ class Question:
     asks: str
     parameters: tuple[QuestionParameter, ...]
     columns: tuple[str, ...]
+    """As its text promises them, which a test holds against the statement."""
     statement: Statement
 
     @property
@@ -65,13 +66,19 @@ class Answer:
     question: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    data_as_of: str | None
-    """When the newest batch was acquired that counted: ISO, UTC, to the second."""
+    newest: tuple[tuple[str, str], ...]
+    """Each institution that was asked, and when its newest batch was acquired: ISO, UTC, to the second."""
+
+    @property
+    def data_as_of(self) -> str | None:
+        """Give the age of the data: of each institution asked they are at least as new as this."""
+        return min((at for _, at in self.newest), default=None)
 
     def of(self, institution: str) -> Answer:
         """Give what concerns the patients of one institution."""
         place = self.columns.index("institution")
-        return replace(self, rows=tuple(row for row in self.rows if row[place] == institution))
+        newest = tuple(pair for pair in self.newest if pair[0] == institution)
+        return replace(self, rows=tuple(row for row in self.rows if row[place] == institution), newest=newest)
 
     def named(self, *, key: bytes) -> Answer:
         """Give the patients as ``<institution>-<own id>``, to who cares for them, by the home's pseudonym key."""
@@ -135,14 +142,20 @@ def ask(question: str, *, params: Mapping[str, str], store: HistoryStore) -> Ans
             "The question has no parameter of that name.", hint=f"It takes: {names}.", where=f"param.{unknown[0]}"
         )
     values = {parameter.name: _typed(parameter, params.get(parameter.name)) for parameter in asked.parameters}
+    # Looked up first: what comes while the engine computes may not be in the answer. Opt-outs and our own events tell
+    # nothing of the institutions' data.
+    batches = [batch for batch in store.batches() if batch.institution not in (OPT_OUT, OURS)]
+    newest = newest_batches((batch.institution, batch.acquired_us) for batch in batches)
     rows = tuple(store.run(asked.statement, parameters=values))
-    newest = max((print_time(batch.acquired_us) for batch in store.batches()), default=None)
-    return Answer(question=question, columns=asked.columns, rows=rows, data_as_of=newest)
+    answer = Answer(question=question, columns=asked.columns, rows=rows, newest=tuple(newest.items()))
+    return answer.of(str(values["institution"])) if values.get("institution") else answer
 
 
 def status(store: HistoryStore, *, work: Path, expected: Iterable[str] = ()) -> tuple[InstitutionStatus, ...]:
     """Tell what is held of each institution, those included that only failed or are only expected."""
-    bad = Counter(row.institution for row in quarantined(work))
+    bad: Counter[str] = Counter()
+    for (institution, _), count in count_bad_rows(work).items():
+        bad[institution] += count
     (statement,) = read_shipped("status.hql")
     held = {str(institution): rest for institution, *rest in store.run(statement, parameters={})}
     noted = notes(work)
@@ -168,7 +181,7 @@ def _question(name: str) -> Question:
         name=name.removesuffix(".hql"),
         asks="".join(value for key, value in said if key == "asks"),
         parameters=tuple(_parameter(value) for key, value in said if key == "param"),
-        columns=tuple(column.name for column in statement.columns),
+        columns=tuple(name for key, value in said if key == "columns" for name in value.split(", ")),
         statement=statement,
     )
 

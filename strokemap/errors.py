@@ -65,7 +65,7 @@ class SettingsInvalid(UsageError):
 
 
 class FormatUnknown(StrokemapError):
-    """An artefact was written by a newer version, or is not ours."""
+    """An artefact was written by another version, or is not ours."""
 
     code = "home.format.unknown"
 
@@ -398,6 +398,13 @@ class HistoryStoreUnreachable(HistoryError):
 
     code = "history.store.unreachable"
     retryable = True
+    http_status = 503
+
+
+class HistoryStoreDamaged(HistoryError):
+    """Files of a batch can't be read; ``where`` names the institution and the batch."""
+
+    code = "history.store.damaged"
     http_status = 503
 
 

@@ -7,15 +7,14 @@ import sys
 import click
 
 from api.access import LOCAL
-from api.cli.context import json_option, open_setup, show
+from api.cli.context import entry_line, json_option, open_answering, publish, show
 from api.schemas import RecommendOut, parse_day
 from api.search_schemas import SearchOut
-from api.service import Service, open_service
 from recommend import load_rulebook, load_weights
 from search import Query
 from search.article import KINDS, STAGES
 from search.query import Filters
-from strokemap.errors import LedgerError, UsageError
+from strokemap.errors import UsageError
 
 _MOST_READ = 1024 * 1024
 
@@ -50,7 +49,7 @@ def search(
 ) -> None:
     """Search articles. A QUERY of - is read from standard input."""
     text = sys.stdin.buffer.read(_MOST_READ).decode(errors="replace") if query == "-" else query
-    service = _service(ctx)
+    service = open_answering(ctx)
     asked = Query(
         text=text,
         audience=audience,
@@ -62,7 +61,7 @@ def search(
         filters=Filters(source=source, kind=kind or "", stage=stage or ""),
     )
     answer = service.search(asked, caller=LOCAL)
-    _publish(service)
+    publish(service)
     show(answer.model_dump(by_alias=True), as_json=as_json, text=_search_text(answer))
 
 
@@ -77,9 +76,9 @@ def recommend(ctx: click.Context, *, patient: str | None, as_of: str | None, lim
     if patient is None:
         raise UsageError("Name a patient.", hint="As in: strokemap recommend north-000001.", where="PATIENT")
     day = parse_day(as_of, where="--as-of") if as_of else None
-    service = _service(ctx)
+    service = open_answering(ctx)
     answer = service.recommend(patient, as_of=day, limit=limit, caller=LOCAL)
-    _publish(service)
+    publish(service)
     show(answer.model_dump(by_alias=True), as_json=as_json, text=_recommend_text(answer))
 
 
@@ -99,18 +98,6 @@ def check(*, as_json: bool) -> None:
     lines = [f"{rule['rule']}: {rule['why']} ({rule['source']})" for rule in listed]
     lines.append(f"Sound: {len(listed)} rules, {codes} codes, {features} features.")
     show({"rules": listed, "codes": codes, "features": features}, as_json=as_json, text="\n".join(lines))
-
-
-def _service(ctx: click.Context) -> Service:
-    setup = open_setup(ctx)
-    return open_service(setup.home, setup.keys)
-
-
-def _publish(service: Service) -> None:
-    try:
-        service.ledger.publish()
-    except LedgerError as error:
-        click.echo(f"The entry is safe, but the checkpoint was not renewed: {error.message} ({error.code})", err=True)
 
 
 def _search_text(answer: SearchOut) -> str:
@@ -136,7 +123,7 @@ def _search_text(answer: SearchOut) -> str:
         lines.append("Related: " + ", ".join(answer.related))
     if not patient and answer.expansion:
         lines.append(f"For PubMed: {answer.pubmed}")
-    lines.append(_entry_line(answer))
+    lines.append(entry_line(answer))
     return "\n".join(lines)
 
 
@@ -148,11 +135,5 @@ def _recommend_text(answer: RecommendOut) -> str:
     lines += [f"Held back: {held.id} ({held.rule})" for held in answer.withheld]
     if answer.data_as_of:
         lines.append(f"Newest data of {answer.data_as_of}.")
-    lines.append(_entry_line(answer))
+    lines.append(entry_line(answer))
     return "\n".join(lines)
-
-
-def _entry_line(answer: SearchOut | RecommendOut) -> str:
-    if answer.entry_error:
-        return f"Not on the ledger: {answer.entry_error.message}"
-    return f"Entry {answer.entry} on the ledger."

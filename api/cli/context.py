@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import click
 
+from strokemap.errors import LedgerError
 from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 from strokemap.progress import Progress
@@ -20,6 +21,9 @@ from strokemap.settings import Settings, load_settings
 if TYPE_CHECKING:
     from api.acquiring import Intake
     from api.curating import Bench
+    from api.schemas import QuestionOut, RecommendOut
+    from api.search_schemas import SearchOut
+    from api.service import Service
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
@@ -61,6 +65,29 @@ def open_intake(ctx: click.Context) -> Intake:
         now=utc_now,
         retention_days=setup.settings.retention_days,
     )
+
+
+def open_answering(ctx: click.Context) -> Service:
+    """Open the service of this installation: answers with their entries."""
+    from api.service import open_service
+
+    setup = open_setup(ctx)
+    return open_service(setup.home, setup.keys)
+
+
+def publish(service: Service) -> None:
+    """Renew the checkpoint after an answer; the entry is safe where that fails, and a message says so."""
+    try:
+        service.ledger.publish()
+    except LedgerError as error:
+        click.echo(f"The entry is safe, but the checkpoint was not renewed: {error.message} ({error.code})", err=True)
+
+
+def entry_line(answer: SearchOut | RecommendOut | QuestionOut) -> str:
+    """Say where on the ledger an answer stands, or why it does not."""
+    if answer.entry_error:
+        return f"Not on the ledger: {answer.entry_error.message}"
+    return f"Entry {answer.entry} on the ledger."
 
 
 def read_settings(ctx: click.Context) -> Settings:

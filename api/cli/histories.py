@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from api.access import LOCAL
-from api.cli.context import bars, json_option, open_intake, read_settings, show
+from api.cli.context import bars, entry_line, json_option, open_answering, open_intake, publish, read_settings, show
 from api.schemas import acquired_out, parse_day
 from api.service import utc_now
 from hive_queries import Profile, pseudonym, published_profiles
@@ -209,7 +209,8 @@ def show_status(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def quarantine(ctx: click.Context, *, institution: str | None, out: Path | None, as_json: bool) -> None:
     """List the rows that could not be understood: file, line, field, reason; never a value."""
-    found = list(quarantined(open_intake(ctx).home.work, institution=institution))
+    intake = open_intake(ctx)
+    found = list(quarantined(intake.home.work, key=intake.keys.secret("pseudonym"), institution=institution))
     rows = [
         {"institution": row.institution, "file": row.file, "line": row.line, "field": row.field, "reason": row.reason}
         for row in found
@@ -261,8 +262,12 @@ def ask_question(ctx: click.Context, *, question: str | None, params: tuple[str,
     pairs = [param.partition("=") for param in params]
     if any(not sign for _, sign, _ in pairs):
         raise UsageError("A parameter is written name=value.", hint="As in: --param days=30.", where="--param")
-    answer = open_intake(ctx).ask(question, params={name: value for name, _, value in pairs}, caller=LOCAL)
-    document_rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    given, service = {name: value for name, _, value in pairs}, open_answering(ctx)
+    answer = open_intake(ctx).ask(question, params=given, caller=LOCAL, service=service)
+    publish(service)
     lines = ["\t".join(answer.columns), *("\t".join("" if v is None else str(v) for v in row) for row in answer.rows)]
-    document_all = {"question": question, "data_as_of": answer.data_as_of, "rows": document_rows}
+    lines += [f"Newest data of {answer.data_as_of}."] if answer.data_as_of else []
+    lines.append(entry_line(answer))
+    document_all = answer.model_dump(exclude={"columns", "fewest_counted"})
+    document_all["rows"] = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     show(document_all, as_json=as_json, text="\n".join(lines))

@@ -9,9 +9,8 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, check_institution
-from api.http.depends import IntakeDep, may
-from api.schemas import AcquiredOut, ShortText, Strict, acquired_out
-from hive_queries.questions import FEWEST
+from api.http.depends import IntakeDep, ServiceDep, may
+from api.schemas import AcquiredOut, QuestionOut, ShortText, Strict, acquired_out
 
 router = APIRouter(prefix="/api/v1/histories", tags=["histories"])
 
@@ -37,21 +36,13 @@ class QuestionIn(Strict):
     params: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=20)
 
 
-class QuestionOut(Strict):
-    """An answer: rows of the caller's patients, or numbers of patients, null where they are fewer than is counted."""
-
-    question: str
-    columns: list[str]
-    rows: list[list[str | int | float | None]]
-    data_as_of: str | None
-    fewest_counted: int = FEWEST
-
-
 @router.post("/questions/{question}")
 def ask_question(
-    question: ShortText, asked: QuestionIn, intake: IntakeDep, caller: Annotated[Caller, Depends(may("ask"))]
+    question: ShortText,
+    asked: QuestionIn,
+    intake: IntakeDep,
+    service: ServiceDep,
+    caller: Annotated[Caller, Depends(may("ask"))],
 ) -> QuestionOut:
     """Ask a named question of the histories."""
-    answer = intake.ask(question, params=asked.params, caller=caller)
-    rows = [list(row) for row in answer.rows]
-    return QuestionOut(question=answer.question, columns=list(answer.columns), rows=rows, data_as_of=answer.data_as_of)
+    return intake.ask(question, params=asked.params, caller=caller, service=service)

@@ -39,6 +39,11 @@ def print_time(acquired_us: int) -> str:
     return datetime.fromtimestamp(acquired_us // 10**6, UTC).isoformat()
 
 
+def newest_batches(batches: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """Give the printed time of the newest batch of each institution, from pairs of institution and time."""
+    return {institution: print_time(acquired_us) for institution, acquired_us in sorted(batches)}
+
+
 def rows_to_batches(rows: Iterable[tuple[Cell, ...]]) -> tuple[Batch, ...]:
     """Give the batches of the rows that ``batches.hql`` reads, whichever engine read them."""
     return tuple(
@@ -81,7 +86,7 @@ class HistoryStore(Protocol):
         """Run a query and give its rows one by one, over the batches that count when it starts.
 
         Parameters are bound by the driver, never pasted. Read it to its end: the store may be locked against changes
-        until then. Errors: HistoryStoreUnreachable.
+        until then. Errors: HistoryStoreUnreachable, HistoryStoreDamaged.
         """
         ...
 

@@ -7,6 +7,7 @@ one file in it; a batch counts from the rename that puts its partition of ``batc
 from __future__ import annotations
 
 import csv
+import errno
 import glob
 import os
 import shutil
@@ -20,10 +21,10 @@ import duckdb
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.folder import BATCHES, PART, check_format, locked, make_fresh, put
 from hive_queries.statement import Statement, needed_by, read_shipped, tables
-from strokemap.errors import HistoryStoreUnreachable
+from strokemap.errors import HistoryStoreDamaged, HistoryStoreUnreachable
 from strokemap.home import sync_folder
 
-FORMAT = "strokemap-histories-1"
+FORMAT = "strokemap-histories-2"
 _TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "date": "DATE"}
 _FETCH = 1000
 
@@ -78,11 +79,15 @@ class DuckDBStore:
             closing(_connect(self.root / "spill")) as connection,
         ):
             check_format(self.root, FORMAT, make=False)
-            self._make_views(connection, statement=statement)
-            named = {name: parameters[name] for name in statement.parameters}
-            result = connection.execute(statement.duckdb, named or None)
-            while rows := result.fetchmany(_FETCH):
-                yield from rows
+            try:
+                self._make_views(connection, statement=statement)
+                named = {name: parameters[name] for name in statement.parameters}
+                result = connection.execute(statement.duckdb, named or None)
+                while rows := result.fetchmany(_FETCH):
+                    yield from rows
+            except duckdb.Error:
+                self._check_files(connection)
+                raise
 
     @property
     def finds_changed(self) -> bool:
@@ -114,6 +119,23 @@ class DuckDBStore:
                     f"CREATE TABLE {item.name} ({', '.join(columns)}, institution VARCHAR, batch VARCHAR)"
                 )
 
+    def _check_files(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read all files, one by one. Errors: HistoryStoreDamaged, which names whose can't be read."""
+        damaged = set()
+        for file in sorted((self.root / "tables").glob(f"*/institution=*/batch=*/{PART}")):
+            try:
+                # Every byte has to be looked at for this: the file's statistics alone don't tell it.
+                connection.read_parquet(glob.escape(str(file))).aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()
+            except duckdb.Error:
+                institution, batch = (part.name.partition("=")[2] for part in (file.parents[1], file.parent))
+                damaged.add(f"{institution}, batch {batch[:12]}")
+        if damaged:
+            raise HistoryStoreDamaged(
+                "The history store has files that can't be read.",
+                hint="Restore them, or withdraw the institution and acquire it again; the others' files are whole.",
+                where="; ".join(sorted(damaged)),
+            ) from None
+
     @contextmanager
     def _lock(self, name: str, *, exclusive: bool) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -129,8 +151,7 @@ class DuckDBStore:
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__
             raise HistoryStoreUnreachable(
                 f"The history store can't be read or written ({reason}).",
-                hint="Check space, permissions and files of the folder, then try again: nothing is half-done. "
-                "Withdraw and acquire again what is damaged.",
+                hint="Check space and permissions of the folder, then try again: nothing is half-done.",
                 where=str(self.root),
             ) from None
 
@@ -138,15 +159,19 @@ class DuckDBStore:
 def write_parquet(batch: Batch, *, landed: Mapping[str, Path], folder: Path, spill: Path) -> tuple[str, ...]:
     """Write what landed of a batch and its row of ``batches`` as ``folder/<table>/part-0.parquet``; durable on return.
 
-    Gives the tables in the order in which they may be put in place. Raises OSError or the driver's error.
+    Gives the tables in the order in which they may be put in place. Raises OSError.
     """
     record = folder / "batches.csv"
     with record.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle).writerow((batch.extract_format, batch.rows, batch.patients, batch.acquired_us))
     sources = {**landed, BATCHES: record}
-    with closing(_connect(spill)) as connection:
-        for table, source in sources.items():
-            _write(connection, table, source, folder / table)
+    try:
+        with closing(_connect(spill)) as connection:
+            for table, source in sources.items():
+                _write(connection, table, source, folder / table)
+    except duckdb.Error as error:
+        # As other trouble with a disk, for stores that know nothing of DuckDB; its message can hold a value of a row.
+        raise OSError(errno.EIO, type(error).__name__) from None
     return tuple(sources)
 
 

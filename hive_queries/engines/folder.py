@@ -23,7 +23,8 @@ def check_format(root: Path, expected: str, *, make: bool) -> None:
     if record.exists() and record.read_text(encoding="utf-8").strip() != expected:
         raise FormatUnknown(
             "The histories folder was written by another version of Strokemap.",
-            hint=f"It must say {expected}; use the version that made it, or another folder.",
+            hint=f"It must say {expected}. If it is newer, use the version that wrote it; if it is older, remove the "
+            "history store (this folder, on Hive its database, too), acquire again, and enter opt-outs again.",
             where=str(record),
         )
 

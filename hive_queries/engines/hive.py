@@ -23,7 +23,7 @@ from hive_queries.engines.pool import Pool
 from hive_queries.statement import Statement, read_shipped, tables
 from strokemap.errors import HistoryStoreUnreachable
 
-FORMAT = "strokemap-histories-hive-1"
+FORMAT = "strokemap-histories-hive-2"
 
 
 class HiveStore:

@@ -7,6 +7,7 @@ goes wrong in any other way than a refusal by the engine makes the connection un
 from __future__ import annotations
 
 import logging
+import re
 import select
 import struct
 import time
@@ -40,8 +41,11 @@ SESSION = {
     "spark.sql.variable.substitute": "false",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
+    # Rows come as they are made: Spark else gathers a whole answer on its heap, and ended at that of 100,000 patients.
+    # What goes wrong may so come with any row.
+    "spark.sql.thriftServer.incrementalCollect": "true",
 }
-"""What every session sets, so that a statement means what it means on the other engines."""
+"""What every session sets, so that a statement means what it means on the other engines, and can be large."""
 
 # All that PyHive, Thrift and SASL were seen to raise on a cut, late, frozen or foreign answer.
 _STRANGE = (
@@ -53,6 +57,7 @@ _FETCH = 10_000
 _CANCEL = 2.0
 _TELLS_LATER = 10
 """Times to ask again what a statement failed of."""
+_STATE = re.compile(r"SQLSTATE: ([0-9A-Z]{5})")
 _REFUSED_STATES = ("42", "0A", "22", "21")
 _LOGIN = ("Error validating the login", "Bad status", "Bad SASL")
 
@@ -194,6 +199,9 @@ class Connection:
         except PyHiveError as error:
             status = getattr(error.args[0], "status", None) if error.args else None
             state, code = getattr(status, "sqlState", None) or "", getattr(status, "errorCode", None) or 0
+            # Of what goes wrong with a later row Spark tells the state in its message alone.
+            told = _STATE.search(getattr(status, "errorMessage", None) or "")
+            state = state or (told[1] if told else "")
             failure = self._failed(state, code)
             self._broken = self._broken or not isinstance(failure, HistoryStatementRefused)
             raise failure from None

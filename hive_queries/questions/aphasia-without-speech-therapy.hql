@@ -1,5 +1,6 @@
 -- asks: Patients with aphasia and no speech therapy within the days after it was found
 -- param: days integer = 30 | Days within which speech therapy should start
+-- columns: institution, patient, aphasia_on, aphasia_precision
 SELECT
   institution,
   patient,

@@ -1,5 +1,6 @@
 -- asks: Articles sent to patients, whether they were read, and how they were rated
 -- param: article string = | One article only; empty for all
+-- columns: institution, patient, article, sent_on, read_on, rated
 SELECT
   institution,
   patient,

@@ -1,5 +1,6 @@
 -- asks: Patients at risk: atrial fibrillation, no stroke so far, and no anticoagulant up to a day
 -- param: as_of date | The day on which the answer should hold
+-- columns: institution, patient, atrial_fibrillation_on, atrial_fibrillation_precision
 SELECT
   institution,
   patient,

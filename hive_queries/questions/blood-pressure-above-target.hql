@@ -1,6 +1,7 @@
 -- asks: Patients whose latest systolic blood pressure after discharge is above a target
 -- param: target number = 140 | Systolic target in mmHg
 -- param: institution string = | One institution only; empty for all
+-- columns: institution, patient, systolic, measured_on, measured_precision, discharged_on
 SELECT
   institution,
   patient,

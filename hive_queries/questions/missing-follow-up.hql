@@ -1,6 +1,7 @@
 -- asks: Patients alive after a stroke whom nobody saw within the days after discharge, or after the stroke where none is known
 -- param: as_of date | The day on which the answer should hold
 -- param: days integer = 180 | Days within which somebody should have seen them
+-- columns: institution, patient, struck_on, stroke_precision, waiting_since
 SELECT
   s.institution,
   s.patient,

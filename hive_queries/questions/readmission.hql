@@ -1,5 +1,6 @@
 -- asks: Patients in hospital again within the days after the stay for their stroke
 -- param: days integer = 90 | Days after discharge within which a stay counts
+-- columns: institution, patient, left_on, readmitted_on, days_between
 SELECT
   institution,
   patient,

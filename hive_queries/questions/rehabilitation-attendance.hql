@@ -1,5 +1,6 @@
 -- asks: Sessions of rehabilitation that each patient attended within the days after the stroke, those with none included
 -- param: days integer = 90 | Days after the stroke that are looked at
+-- columns: institution, patient, struck_on, sessions, speech_therapy, physiotherapy, occupational_therapy, last_on
 SELECT
   institution,
   patient,

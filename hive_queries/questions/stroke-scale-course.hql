@@ -1,5 +1,6 @@
 -- asks: Course of the stroke scales (nihss, mrs): each score, and how far it lies from the patient's first
 -- param: scale string = | nihss or mrs; empty for both
+-- columns: institution, patient, scale, measured_on, measured_precision, score, changed_by
 SELECT
   institution,
   patient,

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from api.acquiring import Intake
+from hive_queries import pseudonym
 from hive_queries.engines import Batch
 from hive_queries.quarantine import quarantined
-from strokemap.home import Home
+from ledger.lines import read_lines
+from strokemap.home import Home, open_home
 from strokemap.keys import Keys
 
 HEADER = f"HOSPNUM,SEX,AGE,STYPE,RDATE,{','.join(f'RDEF{n}' for n in range(1, 9))}\n"
@@ -83,14 +85,59 @@ def test_patient_who_opted_out_is_in_no_profile_cohort_or_count_until_they_are_b
     assert command("histories", "opt-out", "nobody").status == 2
 
 
+def test_question_tells_the_age_of_the_data_and_leaves_an_entry(
+    command: Callable, north: Callable, tmp_path: Path
+) -> None:
+    out(north(GOOD))
+    asked = ("histories", "ask", "rehabilitation-attendance", "--param", "days=31")
+    before = out(command(*asked, "--json"))
+    assert (before["entry"], before["entry_error"], len(before["rows"])) == (0, None, 1)
+    north_last = out(command("histories", "status", "--json"))["institutions"][0]["last"]
+    assert datetime.fromisoformat(before["data_as_of"]) == datetime.fromisoformat(north_last).replace(microsecond=0)
+    # An opt-out and what a patient told us are newer, and say nothing of the institution's data.
+    (tmp_path / "events.csv").write_text(
+        "id,patient,at,event,code,value\n1,north-000001,2026-01-01,reading,8480-6,150\n"
+    )
+    sync = ("histories", "sync", "--institution", "strokemap", "--format", "events", tmp_path / "events.csv")
+    assert command(*sync).status == 0
+    assert command("histories", "opt-out", "north-000001").status == 0
+    after = out(command(*asked, "--json"))
+    assert (after["data_as_of"], after["rows"], after["entry"]) == (before["data_as_of"], [], 1)
+    assert f"Newest data of {after['data_as_of']}.\nEntry 2 on the ledger." in command(*asked).out
+    content = json.loads(out(command("ledger", "open", "0", "--json"))["content"])
+    assert content == {"question": "rehabilitation-attendance", "params": {"days": "31"}, "rows": 1}
+    leaf = next(read_lines(tmp_path / "home/ledger"))
+    assert b'"kind":"question"' in leaf
+    assert b'"role":"operator"' in leaf
+    assert b"rehabilitation" not in leaf
+    assert command("ledger", "verify").status == 0
+
+
 def test_withdrawal_leaves_an_entry_and_nothing_else(command: Callable, north: Callable, tmp_path: Path) -> None:
     out(north(GOOD, BAD))
+    river = tmp_path / "river.csv"
+    river.write_text(HEADER + GOOD + BAD)
+    out(command("histories", "sync", "--institution", "river", "--format", "ist", river, "--json"))
+    out(command("histories", "profiles", "--json"))
+    home = open_home(tmp_path / "home")
+    key = Keys(folder=tmp_path / "keys", origin=home.origin).secret("pseudonym")
+    folders = ("profiles", "work", "histories")
+
+    def told(patient: str) -> bool:
+        """Whether the pseudonym stands in any byte that is kept."""
+        name = pseudonym(patient, key=key).encode()
+        files = [path for folder in folders for path in (home.root / folder).rglob("*") if path.is_file()]
+        assert len(files) > 5
+        return any(name in path.read_bytes() for path in files)
+
+    assert (told("north-000001"), told("river-000001")) == (True, True)
     gone = out(command("histories", "withdraw", "north", "--json"))
+    assert (told("north-000001"), told("river-000001")) == (False, True)
     assert gone == {"institution": "north", "batches": 1, "entry": 0}
     content = json.loads(out(command("ledger", "open", "0", "--json"))["content"])
     assert content == {"institution": "north", "batches": 1}
     assert b"withdrawal" in (tmp_path / "home/ledger/log").read_bytes()
-    assert out(command("histories", "status", "--json")) == {"institutions": []}
+    assert [row["institution"] for row in out(command("histories", "status", "--json"))["institutions"]] == ["river"]
     named = [path for path in (tmp_path / "home").rglob("*north*") if "lock" not in str(path)]
     assert named == []
     assert command("histories", "withdraw", "north").status == 2
@@ -131,7 +178,7 @@ def test_batches_expire_after_the_retention_period_and_opt_outs_do_not(home: Hom
     assert [batch.institution for batch in held(intake(30))] == ["north", "north", "opt_out"]
     assert intake(31).make_profiles().patients == 1
     assert len(held(intake(31))) == 2
-    assert list(quarantined(home.work)) == []
+    assert list(quarantined(home.work, key=keys.secret("pseudonym"))) == []
     assert intake(60).make_profiles().patients == 0
     assert [batch.institution for batch in held(intake(60))] == ["opt_out"]
 

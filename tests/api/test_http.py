@@ -272,7 +272,10 @@ def test_clinician_asks_for_own_patients_and_others_get_counts_of_five_and_more(
 ) -> None:
     path = "/api/v1/histories/questions/rehabilitation-attendance"
     clinician = token("clinician", institution="lake")
-    rows = web.post(path, json={}, headers=clinician).json()["rows"]
+    told = web.post(path, json={}, headers=clinician).json()
+    opened = json.loads(web.app.state.doors.service.ledger.open(told["entry"]))
+    rows = told["rows"]
+    assert opened == {"question": "rehabilitation-attendance", "params": {}, "rows": len(rows)}
     assert {row[0] for row in rows} == {"lake"}
     patients = {row[1] for row in rows}
     for patient in patients:

@@ -39,11 +39,13 @@ display = "words"
 def extracts(tmp_path: Path) -> list[tuple[str, str, Path]]:
     """Institution, format and extract: each with a good row, a bad one, and a canary in every place."""
     coding = {"coding": [{"system": "http://snomed.info/sct", "code": CODE, "display": WORD}], "text": NAME}
+    hypertension = {"coding": [{"system": "http://snomed.info/sct", "code": "38341003", "display": WORD}]}
     subject = {"subject": {"reference": f"Patient/{ID}"}}
     resources: list[dict[str, object]] = [
         {"resourceType": "Patient", "id": ID, "gender": "female", "name": [{"family": NAME}]},
         {"resourceType": "Condition", "id": ID, "code": coding, "note": [{"text": WORD}], **subject},
         {"resourceType": "Condition", "id": f"{ID}b", "code": coding, "onsetDateTime": NAME, **subject},
+        {"resourceType": "Condition", "id": f"{ID}c", "code": hypertension, **subject},
         {"resourceType": NAME, "id": ID},
     ]
     lines = [json.dumps(resource) for resource in resources]
@@ -102,6 +104,9 @@ def test_no_canary_leaves_the_stores(
     run("histories", "replay", "--institution", "river", "--format", "synthea", tmp_path / "mending.jsonl")
     run("histories", "codes", "--json")
     run("histories", "ask", "blood-pressure-above-target")
+    answer = json.loads(run("histories", "ask", "rehabilitation-attendance", "--json", asked=True))
+    assert [row["patient"] for row in answer["rows"]] == ["north-000001"]
+    assert f"lake-{ID}" in run("histories", "ask", "risk-factors", asked=True)
     run("histories", "ask", WORD)
     run("histories", "ask", "blood-pressure-above-target", "--param", f"target={WORD}")
     run("search", f"{WORD} {NAME} aphasia", asked=True)
@@ -116,12 +121,16 @@ def test_no_canary_leaves_the_stores(
     run("ledger", "verify")
 
     home = tmp_path / "home"
-    kept = [path for path in (home / "ledger").rglob("*") if path.is_file()] + [home / "state.db", home / "vault.db"]
+    databases = [*home.glob("state.db*"), *home.glob("vault.db*")]  # with what SQLite has not written back yet
+    kept = [path for path in (home / "ledger").rglob("*") if path.is_file()] + databases
     assert len(kept) > 4
     said += [path.read_bytes().decode("latin-1") for path in kept]
     said += [str(path.relative_to(home)) for path in home.rglob("*")]
     said += [record.getMessage() for record in caplog.records] + [caplog.text]
-    stored = b"".join(path.read_bytes() for path in (home / "work/quarantine").rglob("*.jsonl")).decode()
+    stored = (tmp_path / "mending.jsonl").read_text()
+    sealed = [path for path in (home / "work/quarantine").rglob("*") if path.is_file()]
+    assert sealed
+    said += [path.read_bytes().decode("latin-1") for path in sealed]
     for canary in CANARIES:
         assert canary in stored, "it was planted"
         offending = [text for text in said if canary.lower() in text.lower()]

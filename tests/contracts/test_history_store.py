@@ -14,7 +14,7 @@ from hive_queries.engines import Batch, BatchDigest, HistoryStore, open_history_
 from hive_queries.engines.duckdb import DuckDBStore
 from hive_queries.engines.hive import HiveStore
 from hive_queries.statement import read_shipped, tables
-from strokemap.errors import FormatUnknown, HistoryStoreUnreachable, HistoryStoreUnsupported
+from strokemap.errors import FormatUnknown, HistoryStoreDamaged, HistoryStoreUnreachable, HistoryStoreUnsupported
 
 SERVERS = ("hive", "spark")
 STORES = ("duckdb", *(pytest.param(name, marks=pytest.mark.server) for name in SERVERS))
@@ -156,23 +156,41 @@ def test_other_addresses_are_refused(url: str) -> None:
     assert refusal.value.exit_status == 1
 
 
-def test_folder_of_another_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "format").write_text("strokemap-histories-99\n")
-    with pytest.raises(FormatUnknown):
-        open_history_store(f"duckdb:///{tmp_path}").batches()
+# In those of the first format patients had other pseudonyms: opt-outs among them would hold for nobody.
+@pytest.mark.parametrize("written", ["strokemap-histories-1", "strokemap-histories-hive-1", "strokemap-histories-99"])
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("hive", marks=pytest.mark.server)])
+def test_folder_of_another_version_is_refused(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str, written: str, land: Land
+) -> None:
+    (tmp_path / "format").write_text(f"{written}\n")
+    url = f"duckdb:///{tmp_path}" if engine == "duckdb" else request.getfixturevalue("hive_server").url(files=tmp_path)
+    store = open_history_store(url)
+    for use in (store.batches, lambda: store.add(batch("a"), landed=land(("k1", "A")))):
+        with pytest.raises(FormatUnknown) as refusal:
+            use()
+        assert "enter opt-outs again" in refusal.value.hint
+    store.close()
 
 
 def test_damaged_or_forbidden_files_are_reported_without_their_content(tmp_path: Path, land: Land) -> None:
     store = open_history_store(f"duckdb:///{tmp_path / 'histories'}")
     store.add(batch("a"), landed=land(("k1", "CANARY")))
-    (file,) = (tmp_path / "histories/tables/conditions").rglob("*.parquet")
-    file.write_bytes(b"CANARY")
-    with pytest.raises(HistoryStoreUnreachable) as refusal:
-        list(store.run(COUNT, parameters={}))
-    assert "CANARY" not in f"{refusal.value.message}{refusal.value.hint}"
+    for number in range(3):
+        store.add(batch("b", institution=f"lake_{number}"), landed=land(*((f"k{n}", "A") for n in range(5000))))
+    (file,) = (tmp_path / "histories/tables/conditions/institution=north").rglob("*.parquet")
+    whole = file.read_bytes()
+    # Not a Parquet file, one cut off, and one whose rows alone are damaged.
+    for damaged, asked in ((b"CANARY", COUNT), (whole[:-20], COUNT), (whole[:4] + bytes(200) + whole[204:], LATEST)):
+        file.write_bytes(damaged)
+        with pytest.raises(HistoryStoreDamaged) as refusal:
+            list(store.run(asked, parameters={"institution": "north"}))
+        assert refusal.value.where == f"north, batch {'a' * 12}"
+        assert "CANARY" not in f"{refusal.value.message}{refusal.value.hint}"
     for part in (tmp_path / "histories/tables/batches").rglob("*.parquet"):
         part.write_bytes(b"CANARY")
     assert store.drop("north") == 1, "what is damaged can be withdrawn"
+    for number in range(3):
+        assert store.drop(f"lake_{number}") == 1
     assert store.batches() == ()
     (tmp_path / "plain").touch()
     with pytest.raises(HistoryStoreUnreachable):

@@ -57,6 +57,7 @@ ASKED = {
     "missing-follow-up": {"as_of": "2025-12-31"},
     "readmission": {},
     "rehabilitation-attendance": {},
+    "risk-factors": {},
     "stroke-scale-course": {},
 }
 

@@ -16,8 +16,9 @@ from hive_queries.quarantine import quarantined
 from hive_queries.questions import status
 from hive_queries.statement import tables
 from hive_queries.work import forget
-from strokemap.errors import BatchMalformed, HomeUnwritable, InputMissing, InstitutionInvalid, UsageError
+from strokemap.errors import BatchMalformed, FormatUnknown, HomeUnwritable, InputMissing, InstitutionInvalid, UsageError
 from strokemap.progress import silent
+from tests.hive_queries.conftest import KEY
 
 Writer = Callable[..., Path]
 Take = Callable[..., Acquired]
@@ -101,19 +102,29 @@ def test_later_batch_holds_even_when_the_clock_was_set_back(
     assert list(store.run(latest, parameters={})) == [("N",)]
 
 
-def test_bad_rows_are_kept_apart_with_their_place_and_readable_by_the_owner_only(
-    ist_file: Writer, take: Take, store: HistoryStore, work: Path
+def test_bad_rows_are_kept_apart_with_their_place_sealed_and_readable_by_the_owner_only(
+    ist_file: Writer, take: Take, store: HistoryStore, work: Path, key: bytes
 ) -> None:
     take(ist_file({}, {"AGE": "CANARY"}, {}), "ist")
-    (row,) = quarantined(work)
+    (row,) = quarantined(work, key=key)
     assert (row.institution, row.file, row.line, row.field) == ("north", "ist.csv", 3, "AGE")
     assert "CANARY" not in row.reason
     assert "CANARY" in str(row.row)
-    (file,) = (work / "quarantine").rglob("*.jsonl")
+    (file,) = (work / "quarantine").rglob("*.sealed")
     assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_bytes().count(b"\n") == 1
+    assert not {word for word in (b"CANARY", b"AGE", b"ist.csv", b"PACS") if word in file.read_bytes()}
     (held,) = status(store, work=work)
     assert (held.institution, held.patients, held.batches, held.rows, held.quarantined) == ("north", 2, 1, 2, 1)
-    assert list(quarantined(work, institution="south")) == []
+    assert list(quarantined(work, key=key, institution="south")) == []
+    with pytest.raises(FormatUnknown):
+        list(quarantined(work, key=b"x" * 32))
+    # As an older version left them, and as damage or a line of another institution's does.
+    for text in ('{"file": "ist.csv", "line": 3}\n', file.read_text()[4:], "\n"):
+        (file.parent / f"{'a' * 64}.jsonl").write_text(text)
+        with pytest.raises(FormatUnknown) as refusal:
+            list(quarantined(work, key=key))
+        assert str(refusal.value.where).endswith("aa.jsonl:1")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +153,7 @@ def test_unusable_extract_leaves_nothing(
     with pytest.raises(error):
         take(path, format)
     assert store.batches() == ()
-    assert list(quarantined(tmp_path / "work")) == []
+    assert list(quarantined(tmp_path / "work", key=KEY)) == []
     landing = tmp_path / "work/landing"
     assert [item.name for item in landing.iterdir() if item.is_dir()] == [] if landing.exists() else True
 
@@ -158,7 +169,7 @@ def test_half_characters_and_line_breaks_in_cells_are_no_trouble(
     }  # fmt: skip
     lake = take(ndjson(PATIENT, condition, {**PATIENT, "id": half}, {"resourceType": half}), "fhir")
     assert (lake.rows, lake.quarantined) == (2, 1)
-    assert [(row.line, row.field) for row in quarantined(work)] == [(3, "Patient.id")]
+    assert [(row.line, row.field) for row in quarantined(work, key=KEY)] == [(3, "Patient.id")]
     assert take(ist_file({"HOSPNUM": "a\nb\x00c"}), "ist", institution="south").rows == 1
     (sites,) = read_statements("SELECT site FROM patients WHERE institution = 'south'", where="")
     assert list(store.run(sites, parameters={})) == [("A B C",)]
@@ -172,7 +183,7 @@ def test_withdrawing_removes_all_of_one_institution_only(
     take(path, "ist", institution="south")
     assert withdraw("north", store=store, work=work) == 1
     assert {batch.institution for batch in store.batches()} == {"south"}
-    assert {row.institution for row in quarantined(work)} == {"south"}
+    assert {row.institution for row in quarantined(work, key=KEY)} == {"south"}
     forget(work, "north")
     assert not [item for item in tmp_path.rglob("*north*") if item.name not in ("north.lock", "institution-north")]
     with pytest.raises(InstitutionInvalid):

@@ -135,7 +135,8 @@ def test_shipped_texts_have_one_golden_result_on_every_engine(
     assert {name: len(rows) for name, rows in golden.items()} == {
         "profile": 12, "status": 5, "batches": 7, "codes": 30, "aphasia-without-speech-therapy": 5,
         "articles-sent-and-read": 2, "atrial-fibrillation-without-anticoagulant": 1, "blood-pressure-above-target": 2,
-        "missing-follow-up": 2, "readmission": 1, "rehabilitation-attendance": 4, "stroke-scale-course": 4,
+        "missing-follow-up": 2, "readmission": 1, "rehabilitation-attendance": 4, "risk-factors": 6,
+        "stroke-scale-course": 4,
     }  # fmt: skip
 
 

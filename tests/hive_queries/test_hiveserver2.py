@@ -324,6 +324,25 @@ def test_refusals_are_ours_say_nothing_and_leave_the_connection_in_use(
     assert "canary" not in caplog.text
 
 
+@pytest.mark.server
+@pytest.mark.parametrize("server", ["spark"], indirect=True)
+def test_error_that_comes_with_a_later_row_is_ours_and_the_next_statement_is_answered(server: HiveServer) -> None:
+    element = "ELEMENT_AT(ARRAY('canary'), CASE WHEN id < 39999 THEN 1 ELSE 0 END)"
+    failing = f"SELECT id, {element} AS word FROM RANGE(0, 40000, 1, 2)"
+    pool = Pool(lambda: Connection(parse_address(server.url())), size=1, wait=10)
+    with pool.checkout() as connection:
+        rows = connection.rows(failing)
+        assert next(rows) == (0, "canary"), "rows come before the last is made"
+        with pytest.raises(HistoryStatementRefused) as failure:
+            list(rows)
+        assert connection.sound
+    assert_quiet(failure.value)
+    assert "canary" not in failure.value.message
+    with pool.checkout() as connection:
+        assert list(connection.rows("SELECT 1 AS one")) == [(1,)]
+    pool.close()
+
+
 @pytest.fixture
 def one_batch(server: HiveServer, tmp_path: Path) -> HiveServer:
     """The server with exactly one batch."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hive_queries import Fact, HistoryStore, Profile, make_profiles, pseudonym, 
 from hive_queries.acquire import Acquired
 from hive_queries.facts import Stroke, print_date, with_strokes
 from hive_queries.profiles import Profiles, prune_profiles
+from hive_queries.statement import read_shipped
 from strokemap.errors import FormatUnknown, HomeUnwritable, PatientUnknown, ProfilesMissing
 from strokemap.home import Home
 from strokemap.progress import silent
@@ -141,11 +144,28 @@ def test_published_profiles_are_those_that_home_points_to(
     profiles.close()
 
 
+def test_read_side_holds_these_columns_and_no_others(store: HistoryStore, tmp_path: Path) -> None:
+    """What a recommendation reads: no encounter, no site, no row key, and of a batch only its name and time."""
+    make_profiles(store, folder=tmp_path / "profiles", progress=silent, now=NOW)
+    with closing(sqlite3.connect(tmp_path / "profiles" / "1.sqlite")) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in tables}
+    profile = ["institution", "patient", "sex", "birth_year", "died_on", "died_precision", "facts", "articles"]
+    assert columns == {
+        "about": ["name", "value"], "batches": ["institution", "batch", "acquired_us"], "profiles": profile,
+    }  # fmt: skip
+    (statement,) = read_shipped("profile.hql")
+    assert [column.name for column in statement.columns] == profile
+    fact = "on precision kind system code column value display institution concept answer"
+    assert {field.name for field in fields(Fact)} == set(fact.split())
+
+
 def test_store_without_batches_gives_no_profiles(store: HistoryStore, tmp_path: Path) -> None:
     assert make_profiles(store, folder=tmp_path / "profiles", progress=silent, now=NOW).patients == 0
 
 
-def test_damaged_foreign_or_swapped_file_is_refused(store: HistoryStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["strokemap-profiles-2", "strokemap-profiles-99"])
+def test_damaged_foreign_or_swapped_file_is_refused(store: HistoryStore, tmp_path: Path, written: str) -> None:
     folder = tmp_path / "profiles"
     version = make_profiles(store, folder=folder, progress=silent, now=NOW).version
     with pytest.raises(ProfilesMissing):
@@ -154,7 +174,7 @@ def test_damaged_foreign_or_swapped_file_is_refused(store: HistoryStore, tmp_pat
         Profiles.open(folder, "1-0000000000000000")
     connection = sqlite3.connect(folder / "1.sqlite")
     with connection:
-        connection.execute("UPDATE about SET value = 'strokemap-profiles-99' WHERE name = 'format'")
+        connection.execute("UPDATE about SET value = ? WHERE name = 'format'", (written,))
     connection.close()
     with pytest.raises(FormatUnknown):
         Profiles.open(folder, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +32,18 @@ def test_every_question_has_a_description_and_a_golden_result() -> None:
     for question in questions():
         assert question.asks
         assert {"institution", "patient"} < set(question.columns)
+        assert question.columns == tuple(column.name for column in question.statement.columns)
         assert {item.name for item in question.parameters} == set(question.statement.parameters)
         assert {item.type for item in question.parameters} <= {"string", "integer", "number", "date"}
+
+
+def test_columns_of_each_question_stand_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "histories.md").read_text(encoding="utf-8")
+    for question in questions():
+        (row,) = re.findall(rf"^\| `{question.name}` \|.*$", page, re.MULTILINE)
+        parameters, _, columns = (re.findall(r"`([a-z_]+)`", cell) for cell in row.strip("| ").split(" | ")[1:])
+        assert parameters == [item.name for item in question.parameters]
+        assert ("institution", "patient", *columns) == question.columns
 
 
 def test_aphasia_without_speech_therapy(lake: dict[str, str], store: HistoryStore) -> None:
@@ -83,6 +94,14 @@ def test_rehabilitation_attendance(lake: dict[str, str], store: HistoryStore) ->
     }
 
 
+def test_risk_factors(lake: dict[str, str], store: HistoryStore) -> None:
+    known = {
+        ("lake", lake[name], "risk atrial fibrillation", "2025-01-10", "day") for name in ("risk", "guarded", "struck")
+    }
+    assert set(answer("risk-factors", store)) == set(answer("risk-factors", store, risk="atrial fibrillation")) == known
+    assert answer("risk-factors", store, risk="hypertension") == ()
+
+
 def test_stroke_scale_course(lake: dict[str, str], store: HistoryStore) -> None:
     course = (
         ("lake", lake["struck"], "nihss", "2025-01-12", "day", 12.0, 0.0),
@@ -111,7 +130,21 @@ def test_fewer_than_five_patients_are_not_counted(take: Callable[..., Acquired],
     assert len(found.rows) == 9
     assert found.counted().rows == (("north", 5), ("south", None))
     assert {row[0] for row in found.of("south").rows} == {"south"}
-    assert found.data_as_of == "2026-01-01T00:02:00+00:00"
+
+
+def test_age_of_an_answer_is_that_of_the_institution_heard_of_longest_ago(
+    take: Callable[..., Acquired], ist_file: Callable[..., Path], store: HistoryStore, tmp_path: Path
+) -> None:
+    for institution, age in (("north", "70"), ("south", "71"), ("south", "72")):
+        take(ist_file({"AGE": age}), "ist", institution=institution)
+    (tmp_path / "opt-out.csv").write_text("patient,at,state\nnorth-000001,2026-01-01,out\n")
+    take(tmp_path / "opt-out.csv", "opt_out", institution="opt_out")
+    found = ask("blood-pressure-above-target", params={}, store=store)
+    assert found.data_as_of == "2026-01-01T00:01:00+00:00"
+    assert found.of("south").data_as_of == found.of("south").counted().data_as_of == "2026-01-01T00:03:00+00:00"
+    assert found.of("nowhere").data_as_of is None
+    south = ask("blood-pressure-above-target", params={"institution": "south"}, store=store)
+    assert south.data_as_of == "2026-01-01T00:03:00+00:00"
 
 
 def test_session_after_an_undone_stroke_is_none_for_a_stroke(

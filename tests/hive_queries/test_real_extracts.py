@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hive_queries import HistoryStore, make_profiles, pseudonym
+from hive_queries import HistoryStore, ask, make_profiles, pseudonym, withdraw
 from hive_queries.acquire import Acquired
 from hive_queries.profiles import Profiles
 from hive_queries.quarantine import quarantined
@@ -32,7 +34,7 @@ def test_all_patients_of_three_institutions_load_and_have_a_profile(
     b = take(patients / "synthea-b", "synthea", institution="b")
     # All 375 rows of this vintage's medications lack the cell DISPENSES that its header has.
     assert (b.rows, b.patients, b.quarantined) == (1000 + 48144 + 182242 + 512, 1000, 375)
-    bad = list(quarantined(tmp_path / "work"))
+    bad = list(quarantined(tmp_path / "work", key=key))
     assert {(row.file, row.field, row.reason) for row in bad} == {
         ("medications.csv", "REASONDESCRIPTION", "8 cells under a header of 9")
     }
@@ -51,6 +53,27 @@ def test_all_patients_of_three_institutions_load_and_have_a_profile(
         ("ist", "ischaemic"): 17398, ("ist", "haemorrhagic"): 599, ("ist", "unknown"): 1018, ("a", "unknown"): 51,
     }  # fmt: skip
     profiles.close()
+    check_together_and_apart(store, tmp_path)
+
+
+def check_together_and_apart(store: HistoryStore, folder: Path) -> None:
+    """One question is answered by all three together; each leaves without touching the others' answers and profiles."""
+
+    def held() -> tuple[dict[str, list[object]], dict[str, list[object]]]:
+        made = make_profiles(store, folder=folder / "profiles", progress=silent, now=datetime(2026, 1, 1, tzinfo=UTC))
+        with closing(sqlite3.connect(folder / "profiles" / f"{made.version.partition('-')[0]}.sqlite")) as connection:
+            profiles = connection.execute("SELECT * FROM profiles ORDER BY patient").fetchall()
+        answer = ask("risk-factors", params={}, store=store).rows
+        names = sorted({str(row[0]) for row in (*profiles, *answer)})
+        return tuple({name: [row for row in rows if row[0] == name] for name in names} for rows in (answer, profiles))
+
+    answer, profiles = held()
+    assert {name: len({row[1] for row in rows}) for name, rows in answer.items()} == {"a": 544, "b": 512, "ist": 3169}
+    for name in ("a", "ist", "b"):
+        withdraw(name, store=store, work=folder / "work")
+        for before in (answer, profiles):
+            del before[name]
+        assert held() == (answer, profiles)
 
 
 def check_trial(profiles: Profiles, *, key: bytes) -> None:
