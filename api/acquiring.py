@@ -79,10 +79,9 @@ class Intake:
             )  # fmt: skip
 
     def ask(self, question: str, *, params: Mapping[str, str], caller: Caller, service: Service) -> QuestionOut:
-        """Ask a named question and record it. Clinicians see patients of their institution, the operator all, other
-        roles counts.
+        """Ask a named question and record it.
 
-
+        Clinicians see patients of their institution, the operator all, other roles counts.
         Errors: AccessDenied, QuestionInvalid, HistoryStoreUnreachable.
         """
         check_action(caller, "ask")
