@@ -119,7 +119,7 @@ def _publish(service: Service) -> None:
 def _search_text(answer: SearchOut) -> str:
     patient = answer.audience == "patient"
     lines = [f"Did you mean: {answer.did_you_mean}"] if answer.did_you_mean else []
-    if answer.terms:
+    if answer.terms and not patient:
         lines.append("Found in your words: " + ", ".join(f"{term.term} (“{term.surface}”)" for term in answer.terms))
     for term in answer.expansion if not patient else ():
         lines.append(f"  + {term.said} {term.weight:.2f}: {term.reason}")
