@@ -54,6 +54,8 @@ soak: setup-dev  ## full counts and scale; writes docs/evidence/*.json
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.projection
 	$(BIN)/python -m benchmarks.map_stores
+	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.search_speed --neo4j --evidence
+	$(BIN)/python -m benchmarks.link_queries "$${STROKEMAP_TEST_DATA:-$(DATA)}" --evidence
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.servers
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.lookups
 	STROKEMAP_TEST_DATA="$${STROKEMAP_TEST_DATA:-$(DATA)}" $(BIN)/python -m benchmarks.scale

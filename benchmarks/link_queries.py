@@ -1,11 +1,11 @@
 """How often the linker names the right terms: precision and recall on the labelled queries of benchmarks/linking.
 
-    python -m benchmarks.link_queries --demonstration HOME --medical HOME [--evidence]
+    python -m benchmarks.link_queries DATA [--work FOLDER] [--evidence]
 
-The first home is what ``strokemap demo --once`` makes. In the second, topic-eval.toml is published from the medical
-extract, the health articles are imported, and both are indexed (docs/data.md). The third set has a made-up map, no
-texts and so no spelling. Prints precision, recall and every query that is not as labelled; ``--evidence`` writes
-docs/evidence/linking.json.
+DATA is the folder of the outside data (docs/data.md). The first home is what ``strokemap demo --once`` makes. In the
+second, topic-eval.toml is published from the medical extract, the health articles are imported, and both are indexed.
+The third set has a made-up map, no texts and so no spelling. ``--work`` keeps the homes. Prints precision, recall and
+every query that is not as labelled; ``--evidence`` writes docs/evidence/linking.json.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.search_commands import demonstration_home, medical_home
 from benchmarks.soak import Measured, write
 from kg_builder.model import Build, Digest, Evidence, Link, Made, Site, Term
 from kg_builder.projection import Projection, make_projection, published_projection
@@ -29,7 +30,7 @@ from search.spelling import correct
 from strokemap.home import open_home
 from strokemap.topic import Topic
 
-COMMAND = "python -m benchmarks.link_queries --demonstration HOME --medical HOME --evidence"
+COMMAND = "python -m benchmarks.link_queries DATA --evidence"
 FOLDER = Path(__file__).parent / "linking"
 
 
@@ -97,20 +98,27 @@ def made_up_map(path: Path, *, folder: Path) -> Projection:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demonstration", type=Path, required=True)
-    parser.add_argument("--medical", type=Path, required=True)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path)
     parser.add_argument("--evidence", action="store_true")
     asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure_sets(asked.work or Path(folder), asked.data)
+    if asked.evidence:
+        write("linking", measured, command=COMMAND)
+
+
+def measure_sets(folder: Path, data: Path) -> Measured:
+    """Measure and print each set of queries; the homes are made where they are not there."""
     measured: Measured = {}
-    for name, home in (("demonstration", asked.demonstration), ("medical", asked.medical), ("ambiguous", None)):
+    for name in ("demonstration", "medical", "ambiguous"):
         labels = read_labels(FOLDER / f"{name}.tsv")
-        with tempfile.TemporaryDirectory() as folder:
-            if home is None:
-                projection, index = made_up_map(FOLDER / "ambiguous-map.json", folder=Path(folder)), None
-            else:
-                opened = open_home(home)
-                projection, index = published_projection(opened), published_index(opened)
-            found = measure(labels, projection=projection, index=index)
+        if name == "ambiguous":
+            projection, index = made_up_map(FOLDER / "ambiguous-map.json", folder=folder), None
+        else:
+            home = open_home(demonstration_home(folder) if name == "demonstration" else medical_home(folder, data))
+            projection, index = published_projection(home), published_index(home)
+        found = measure(labels, projection=projection, index=index)
         measured[name] = {
             "queries": len(labels),
             "precision": found.precision,
@@ -120,8 +128,7 @@ def main() -> None:
         print(f"{name}: {len(labels)} queries, precision {found.precision:.3f}, recall {found.recall:.3f}")
         for query, (expected, terms) in found.faults.items():
             print(f"  {query!r}: {', '.join(expected) or '–'}; found {', '.join(terms) or '–'}")
-    if asked.evidence:
-        write("linking", measured, command=COMMAND)
+    return measured
 
 
 if __name__ == "__main__":

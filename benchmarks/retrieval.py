@@ -1,12 +1,13 @@
 """Ways of searching, side by side in one run, on collections of everyday and of clinical queries, and off-topic ones.
 
-    python -m benchmarks.retrieval DATA [--only SET] [--evidence]
+    python -m benchmarks.retrieval DATA [--only SET] [--runs DIR] [--evidence]
 
 DATA is the folder of the outside data (docs/data.md). Publishes the map of topic-eval.toml in a temporary home, and a
 wider one (wider.toml) for the last row. Each row is compared with our own words alone, as search indexes articles:
 helped and hurt are queries whose nDCG@10 moved by more than .02; p is the two-sided paired randomisation test. The
 controls add as much as the full way does, of the wrong things: they must not look good. ``--evidence`` writes
-docs/evidence/retrieval.json.
+docs/evidence/retrieval.json, ``--runs`` a folder for each collection and row: its run in TREC's format and what each
+query gained.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import gzip
 import json
 import random
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +31,18 @@ from benchmarks.soak import COMMAND, Home, Measured, write
 from kg_builder.projection import Projection, TermId, published_projection
 from search.answer import understand
 from search.bench import Bench, open_bench
-from search.evaluate import DEPTH, Hits, Run, compare, evaluate_retrieval, interpret, means, measure, search_bench
+from search.evaluate import (
+    DEPTH,
+    Hits,
+    Run,
+    compare,
+    evaluate_retrieval,
+    interpret,
+    means,
+    measure,
+    search_bench,
+    write_runs,
+)
 from search.expand import OWN_NAMES, Chosen, ExpandedTerm, Expansion, add_spellings, expand, names_of
 from search.gate import Gate, admit, load_gate
 from search.linker import Linked, link
@@ -42,6 +55,7 @@ from strokemap.progress import silent
 
 HERE = Path(__file__).parent
 DIRECT_NEIGHBOURS = 5
+RUN = "run"
 _SEED = 20_261_124
 
 
@@ -162,8 +176,10 @@ WAYS: dict[str, Callable[[Asked], Expansion]] = {
 }
 
 
-def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projection: Projection, work: Path) -> Measured:
-    """Search each way; give the rows by name."""
+def measure_collection(
+    bench: Bench, *, files: tuple[Path, Path, Path], projection: Projection, work: Path, runs: Path | None = None
+) -> Measured:
+    """Search each way; give the rows by name, and write each row's run into a folder of ``runs``."""
     gate = load_gate()
     plain = {id: read_words(Query(text=text)) for id, text in bench.queries.items()}
     asked = {}
@@ -183,6 +199,7 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         return {
             **means(measure(judged, run)), **more, "helped": change.helped, "hurt": change.hurt, "p": change.p,
             "reranked": sum(list(hits) != list(baseline[id]) for id, hits in run.items()),
+            RUN: (run, change.gains),
         }  # fmt: skip
 
     def searched(expansions: Mapping[str, Expansion]) -> Run:
@@ -223,6 +240,10 @@ def measure_collection(bench: Bench, *, files: tuple[Path, Path, Path], projecti
         rows[name] = expanded(
             {id: _replaced(expansion, other, projection) for id, expansion in found["all (search)"].items()}
         )
+    for name, measured in rows.items():
+        run, gains = measured.pop(RUN)  # type: ignore[attr-defined]
+        if runs is not None:
+            write_runs({_slug(name): run}, gains=gains, folder=runs / _slug(name))
     return {"queries": len(asked), "linked": sum(bool(query.linked.terms) for query in asked.values()), "rows": rows}
 
 
@@ -323,7 +344,7 @@ def show(name: str, measured: Mapping[str, object]) -> None:
             print(f"{title:38}  {figures}  {acted:>5} {row['helped']:>6} {row['hurt']:>4}  {row['p']:.4f}")
 
 
-def measure_retrieval(data: Path, *, only: Sequence[str] = (), keep: str = COMMAND) -> None:
+def measure_retrieval(data: Path, *, only: Sequence[str] = (), keep: str = COMMAND, runs: Path | None = None) -> None:
     """Measure the collections and print their tables; ``keep`` is the command to name in the evidence."""
     measured: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -334,16 +355,22 @@ def measure_retrieval(data: Path, *, only: Sequence[str] = (), keep: str = COMMA
             if only and name not in only:
                 continue
             with open_bench(*files, projection=near, work=work, progress=silent) as bench:
-                measured[name] = measure_collection(bench, files=files, projection=near, work=work)
+                kept = runs and runs / name
+                measured[name] = measure_collection(bench, files=files, projection=near, work=work, runs=kept)
             with open_bench(*files, projection=wider, work=work, progress=silent) as bench:
-                measured[name]["rows"] |= {f"all, a map of {len(wider)} terms": _searched(bench, wider)}  # type: ignore[operator]
+                wide = f"all, a map of {len(wider)} terms"
+                measured[name]["rows"] |= {wide: _searched(bench, wider, runs=kept and kept / _slug(wide))}  # type: ignore[operator]
             show(name, measured[name])
     if keep:
         write("retrieval", {"collections": measured}, command=keep)
 
 
-def _searched(bench: Bench, projection: Projection) -> Measured:
-    found = evaluate_retrieval(bench, projection=projection, gate=load_gate(), progress=silent)
+def _slug(name: str) -> str:
+    return re.sub(r"\W+", "-", name).strip("-")
+
+
+def _searched(bench: Bench, projection: Projection, *, runs: Path | None) -> Measured:
+    found = evaluate_retrieval(bench, projection=projection, gate=load_gate(), progress=silent, runs=runs)
     assert found.change is not None
     assert found.expanded is not None
     change = found.change
@@ -354,10 +381,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--runs", type=Path)
     parser.add_argument("--evidence", action="store_true")
     asked = parser.parse_args()
     command = "python -m benchmarks.retrieval DATA --evidence"
-    measure_retrieval(asked.data, only=asked.only, keep=command if asked.evidence else "")
+    measure_retrieval(asked.data, only=asked.only, keep=command if asked.evidence else "", runs=asked.runs)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.made_up import made_up_queries
-from kg_builder.projection import Projection, TermId, published_projection
+from kg_builder.projection import published_projection
 from search.answer import search, understand
-from search.expand import Chosen, expand
+from search.expand import Chosen, expand, nearest
 from search.explain import explain
 from search.gate import load_gate
 from search.index_files import published_index
@@ -26,8 +26,9 @@ from search.query import Filters, Query, read_words
 from search.retrieve import retrieve, weigh
 from strokemap.home import Home, open_home
 
-FIRST = 20
 QUERIES = 300
+NEAREST = "expand: the nearest terms"
+_Asked = TypeVar("_Asked")
 
 
 class Times:
@@ -43,6 +44,13 @@ class Times:
         self.taken.setdefault(name, []).append(took)
         return result
 
+    def warmed_up(self, asked: Sequence[_Asked]) -> Iterator[_Asked]:
+        """Give what is asked one by one, and forget how long the first tenth took."""
+        for number, each in enumerate(asked):
+            if number == len(asked) // 10:
+                self.taken.clear()
+            yield each
+
     def report(self) -> dict[str, dict[str, float]]:
         found = {}
         for name, taken in self.taken.items():
@@ -57,29 +65,18 @@ def spread(taken: Sequence[float]) -> dict[str, float]:
     return {"p50": round(ordered[len(ordered) // 2], 3), "p95": round(ordered[len(ordered) * 95 // 100], 3)}
 
 
-def add_up(projection: Projection, starts: Iterable[TermId]) -> list[int]:
-    """Give the first terms by the sum of the stored vectors of ``starts``."""
-    total: dict[int, float] = {}
-    for start in starts:
-        for term, weight in zip(*(column.tolist() for column in projection.vector(start)), strict=True):
-            total[term] = total.get(term, 0.0) + weight
-    return sorted(total, key=lambda term: (-total[term], term))[:FIRST]
-
-
 def steps(home: Home) -> dict[str, object]:
-    """Time the steps one by one, then all together; the first tenth of the queries warms up."""
+    """Time the steps one by one, then all together."""
     projection, index = published_projection(home), published_index(home)
     times, gate, nobody = Times(), load_gate(), Chosen()
-    for number, text in enumerate(made_up_queries(QUERIES, names=list(projection.titles))):
-        if number == QUERIES // 10:
-            times.taken.clear()
+    for text in times.warmed_up(made_up_queries(QUERIES, names=list(projection.titles))):
         query = Query(text=text)
         words = read_words(query)
         linked = times("link", lambda words=words: link(words, projection=projection))
         ids = [term for name in linked.terms if (term := projection.term(name.term)) is not None]
-        times("expand: adding up vectors", lambda ids=ids: add_up(projection, ids))
+        times(NEAREST, lambda ids=ids: nearest(ids, projection=projection))
         times(
-            "expand: with names and paths",
+            "expand: all of it, names and paths too",
             lambda linked=linked: expand(linked, chosen=nobody, audience="clinician", projection=projection),
         )
         _, expansion = times(

@@ -13,9 +13,9 @@ from kg_builder.columns import WeightedRows
 class _Layer(NamedTuple):
     """The terms at one distance from an end, sorted; the best sum of specificity on the way, and by which term."""
 
-    terms: NDArray[np.int64]
+    terms: NDArray[np.int32]
     scores: NDArray[np.float64]
-    parents: NDArray[np.int64]
+    parents: NDArray[np.int32]
 
 
 def shortest_path(
@@ -28,7 +28,7 @@ def shortest_path(
     """
     if start == end:
         return ()
-    sides = [[_Layer(np.array([term]), np.zeros(1), np.array([-1]))] for term in (start, end)]
+    sides = [[_first(term)] for term in (start, end)]
     for _ in range(longest):
         side = min(sides, key=lambda layers: len(layers[-1].terms))
         layer = _next(side, links=links, specificities=specificities)
@@ -40,10 +40,17 @@ def shortest_path(
     return ()
 
 
+def _first(term: int) -> _Layer:
+    return _Layer(np.array([term], dtype=np.int32), np.zeros(1), np.array([-1], dtype=np.int32))
+
+
 def _next(layers: list[_Layer], *, links: WeightedRows, specificities: NDArray[np.float32]) -> _Layer:
     last = layers[-1]
     rows = [links.row(term)[0] for term in last.terms.tolist()]
-    targets = np.concatenate(rows).astype(np.int64)
+    if len(layers) == 1:
+        # A term's own neighbours are in order, and each is there once.
+        return _Layer(rows[0], specificities[rows[0]].astype(np.float64), np.repeat(last.terms, len(rows[0])))
+    targets = np.concatenate(rows)
     parents = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     # A neighbour of this layer lies in this layer, the one before, or the next.
     known = np.concatenate([layer.terms for layer in layers[-2:]])
@@ -57,12 +64,15 @@ def _next(layers: list[_Layer], *, links: WeightedRows, specificities: NDArray[n
 
 
 def _meet(sides: list[list[_Layer]], specificities: NDArray[np.float32]) -> tuple[int, ...]:
-    one, other = sides[0][-1], sides[1][-1]
-    terms, mine, theirs = np.intersect1d(one.terms, other.terms, assume_unique=True, return_indices=True)
-    if not len(terms):
+    few, many = sorted((layers[-1] for layers in sides), key=lambda layer: len(layer.terms))
+    # The few are looked up among the many, of which a term linked with half the map has half the map.
+    places = np.minimum(np.searchsorted(many.terms, few.terms), len(many.terms) - 1)
+    met = np.flatnonzero(many.terms[places] == few.terms)
+    if not len(met):
         return ()
+    terms, places = few.terms[met], places[met]
     # The meeting term was counted from both sides.
-    best = int(np.argmax(np.round(one.scores[mine] + other.scores[theirs] - specificities[terms], 6)))
+    best = int(np.argmax(np.round(few.scores[met] + many.scores[places] - specificities[terms], 6)))
     meeting = int(terms[best])
     return (*reversed(_back(sides[0], meeting)), *_back(sides[1], meeting)[1:])
 

@@ -199,7 +199,7 @@ class Projection:
         return tuple(self._step(a, b) for a, b in pairwise(terms))
 
     def _step(self, source: int, target: int) -> Step:
-        entry = self._links.offsets[source] + int(np.searchsorted(self._links.row(source)[0], target))
+        entry = self._links.offsets[source] + bisect_left(self._links.row(source)[0], target)
         evidence = self._evidence.of_link[entry]
         return Step(
             source=self.titles[source],

@@ -13,8 +13,7 @@ Clinicians get the technical names first, patients the everyday ones, and no abb
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -160,28 +159,34 @@ def _ids(titles: Sequence[str], *, projection: Projection) -> list[TermId]:
     return [term for term in found if term is not None]
 
 
-def _neighbours(
-    starts: Sequence[TermId], *, banned: set[TermId], projection: Projection
-) -> Iterator[tuple[TermId, float, TermId]]:
-    """Give the nearest terms with their weights, each with the start that it owes most to."""
-    total: dict[TermId, float] = defaultdict(float)
-    strongest: dict[TermId, tuple[float, TermId]] = {}
+def nearest(
+    starts: Sequence[TermId], *, banned: Collection[TermId] = (), projection: Projection, most: int = MOST_NEIGHBOURS
+) -> list[tuple[TermId, float, TermId]]:
+    """Give the terms nearest to all of ``starts`` together and how near, each with the start that it owes most to."""
+    total: dict[int, float] = {}
+    strongest: dict[int, tuple[float, TermId]] = {}
     for start in starts:
         near, weights = projection.vector(start)
         specificity = projection.specificity(start)
-        for index, weight in zip(near.tolist(), weights.tolist(), strict=True):
-            term, part = TermId(index), weight * specificity
-            total[term] += part
-            strongest[term] = max(strongest.get(term, (0.0, start)), (part, start), key=lambda pair: pair[0])
-    ranked = sorted(
-        (-value * math.sqrt(projection.specificity(term)), term)
-        for term, value in total.items()
-        if term not in banned and term not in starts
-    )[:MOST_NEIGHBOURS]
-    for negative, term in ranked:
-        if -negative <= 0 or negative > LEAST_NEARNESS * ranked[0][0]:
+        for term, weight in zip(near.tolist(), weights.tolist(), strict=True):
+            part = weight * specificity
+            total[term] = total.get(term, 0.0) + part
+            if term not in strongest or part > strongest[term][0]:
+                strongest[term] = part, start
+    others = (TermId(term) for term in total.keys() - {*banned, *starts})
+    ranked = sorted((-total[term] * math.sqrt(projection.specificity(term)), term) for term in others)
+    return [(term, -negative, strongest[term][1]) for negative, term in ranked[:most]]
+
+
+def _neighbours(
+    starts: Sequence[TermId], *, banned: set[TermId], projection: Projection
+) -> Iterator[tuple[TermId, float, TermId]]:
+    """Give the nearest terms with their weights, as far as they are near enough, each with its start."""
+    found = nearest(starts, banned=banned, projection=projection)
+    for term, nearness, start in found:
+        if nearness <= 0 or nearness < LEAST_NEARNESS * found[0][1]:
             break
-        yield term, NEIGHBOUR * negative / ranked[0][0], strongest[term][1]
+        yield term, NEIGHBOUR * nearness / found[0][1], start
 
 
 def _near(title: str, surface: str, *, audience: Audience) -> str:

@@ -140,10 +140,12 @@ def _matches(text: str, *, own: frozenset[str], names: frozenset[tuple[str, ...]
     stems = [_stem(text[start:end]) for start, end in spans]
     longest = max(map(len, names), default=0)
     openings = {name[0] for name in names}
-    for place, found in enumerate(stems):
-        if found in own:
+    # Few words match, and this is done for each word of each text.
+    looked_for = own | openings
+    for place in [place for place, found in enumerate(stems) if found in looked_for]:
+        if stems[place] in own:
             yield Highlight(start=spans[place][0], end=spans[place][1], by="word")
-        if found in openings:
+        if stems[place] in openings:
             for last in range(min(len(stems), place + longest), place, -1):
                 if tuple(stems[place:last]) in names:
                     yield Highlight(start=spans[place][0], end=spans[last - 1][1], by="term")

@@ -27,7 +27,7 @@ from search.article import Article
 from search.library import unknown_article
 from search.stored import StoredArticles
 from strokemap.errors import IndexMissing
-from strokemap.text import fold, word_spans
+from strokemap.text import word_spans, words
 
 ALL = "all"
 """Title, section, other names and text together: the field by which articles are mainly ranked."""
@@ -131,7 +131,7 @@ class TextIndex:
     def best(self, request: Request, *, limit: int) -> tuple[tuple[str, float], ...]:
         """Give the same ids with their scores, which are exact to six digits or so."""
         groups = [query for group in request.groups if (query := self._best_of(group)) is not None]
-        if not groups:
+        if not groups or not all(map(self._matches, request.required)):
             return ()
         clauses = [(Occur.Must, _boolean([(Occur.Should, query) for query in groups]))]
         clauses += [(Occur.Must, _constant(self._query(clause))) for clause in request.required]
@@ -153,10 +153,9 @@ class TextIndex:
         ids = [id for id, _ in self._search(query, limit=_MOST_READ)]
         read: set[str] = set()
         for article in self.articles_by_id(ids).values():
-            text = " ".join([article.title, article.section, *_names(article), article.text])
-            read.update(text[start:end] for start, end in word_spans(text))
-        found = {fold(other) for other in read if abs(len(other) - len(word)) <= edits}
-        return frozenset(other for other in found if OSA.distance(word, other, score_cutoff=edits) <= edits)
+            read.update(words(" ".join([article.title, article.section, *_names(article), article.text])))
+        near = (other for other in read if abs(len(other) - len(word)) <= edits)
+        return frozenset(other for other in near if OSA.distance(word, other, score_cutoff=edits) <= edits)
 
     def scores(self, clauses: Sequence[Clause], *, ids: Sequence[str]) -> list[dict[str, float]]:
         """Give, for each clause, its score in each of the articles in which it matches."""

@@ -9,6 +9,8 @@ from functools import lru_cache
 import Stemmer
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?", re.UNICODE)
+# The same in ASCII, read in half the time.
+_ASCII_WORD = re.compile(r"[0-9A-Za-z]+(?:'[0-9A-Za-z]+)?")
 # Endings and letters that stand for the same sound; rules with many exceptions (-re, -ise) are left out.
 _BRITISH = re.compile(r"ae(?=[a-z])|oe(?=[a-z])|(?<=[a-z]{2})our(?=s?\b|ed\b|ing\b)|isation|yse(?=[sdr]?\b)")
 _AMERICAN = {"ae": "e", "oe": "e", "our": "or", "isation": "ization", "yse": "yze"}
@@ -32,12 +34,14 @@ def stem(word: str) -> str:
 
 def word_spans(text: str) -> list[tuple[int, int]]:
     """Give start and end of each word: letters and digits; an inner apostrophe joins, a hyphen parts."""
-    return [match.span() for match in _WORD.finditer(text)]
+    pattern = _ASCII_WORD if text.isascii() else _WORD
+    return [match.span() for match in pattern.finditer(text)]
 
 
 def words(text: str) -> list[str]:
     """Give the folded words of ``text`` in order."""
-    return _WORD.findall(fold(text))
+    folded = fold(text)
+    return (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
 
 
 @lru_cache(maxsize=65536)

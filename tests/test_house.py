@@ -50,6 +50,12 @@ def test_importing_a_room_loads_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_benchmark_imports_only_what_the_lock_brings(path: Path) -> None:
+    assert import_module(f"benchmarks.{path.stem}").__doc__ or path.stem == "__init__"
+
+
 def test_files_keep_to_a_size_that_one_reads_at_a_sitting() -> None:
     lines = {path.name: len(path.read_text().splitlines()) for path in sources() if path.name != "errors.py"}
     assert {name: count for name, count in lines.items() if count > 400} == {}, "errors.py alone is one long table"

@@ -45,3 +45,11 @@ def test_folding_twice_changes_nothing_more(text: str) -> None:
     assert name_key(name_key(text)) == name_key(name_key(name_key(text)))
     assert all(text[start:end].strip() for start, end in word_spans(text))
     assert words(fold(text)) == words(text)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+@settings(max_examples=200)
+def test_words_of_ascii_are_cut_as_in_any_other_text(text: str) -> None:
+    # One letter that is not ASCII has the text read by the general rule.
+    assert word_spans(text) == word_spans(f"{text} é")[:-1]
+    assert words(text) == words(f"{text} ж")[:-1]
