@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -21,7 +21,7 @@ from api.search_schemas import ArticleOut
 from api.tokens import read_token
 from search import Query
 from search.article import KINDS, STAGES, is_overdue
-from search.explain import Result
+from search.explain import cut_snippet
 from search.lines import CORRECTABLE
 from search.query import Filters
 from strokemap.errors import AccessDenied, StrokemapError, TokenInvalid
@@ -188,7 +188,8 @@ def search_results(
         # What was added last may be what is wrong: it goes back into its box.
         typed = {"with_": added[:-1], "typed": added[-1] if added else ""}
         return page(request, "search.html", visitor, values | typed | {"error": error}, status=error.http_status)
-    return page(request, "search.html", visitor, values | {"answer": answer, "marked": _marked(answer.results)})
+    marked = {result.id: tuple(cut_snippet(result)) for result in answer.results}
+    return page(request, "search.html", visitor, values | {"answer": answer, "marked": marked})
 
 
 @router.get("/recommendations")
@@ -269,15 +270,3 @@ def _enter(service: ServiceDep, caller: Caller) -> Response:
 
 def _audience(visitor: Caller) -> str:
     return "patient" if visitor.role == "patient" else "clinician"
-
-
-def _marked(results: Iterable[Result]) -> dict[str, list[tuple[str, str]]]:
-    """Cut each snippet into stretches, each with what matched it, for the template to escape and mark."""
-    cut: dict[str, list[tuple[str, str]]] = {}
-    for result in results:
-        stretches, at = [], 0
-        for match in result.highlights:
-            stretches += [("", result.snippet[at : match.start]), (match.by, result.snippet[match.start : match.end])]
-            at = match.end
-        cut[result.id] = [*stretches, ("", result.snippet[at:])]
-    return cut

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from api.schemas import EntryError, Out, ShortText, StepOut, Strict
 from kg_builder.stores.neo4j_rows import path_cypher
 from search import Answer, Query
+from search.article import Kind, Stage
 from search.explain import Result
 from search.linker import LinkedTerm
-from search.query import Filters
+from search.query import MOST_CHARACTERS, Filters, make_whole
 
 
 class FiltersIn(Strict):
     """Keep only articles of this source, kind or stage; empty means any."""
 
     source: ShortText = ""
-    kind: ShortText = ""
-    stage: ShortText = ""
+    kind: Kind | Literal[""] = ""
+    stage: Stage | Literal[""] = ""
+
+
+def _whole(value: object) -> object:
+    # pydantic refuses half a character, and any string is a query.
+    return make_whole(value) if isinstance(value, str) else value
 
 
 class SearchIn(Strict):
     """A query; ``offset`` and the ``index`` of the first answer ask for a next page of it."""
 
-    query: Annotated[str, StringConstraints(max_length=10_000)]
+    query: Annotated[str, BeforeValidator(_whole), StringConstraints(max_length=MOST_CHARACTERS)]
     audience: Literal["clinician", "patient"] = "clinician"
     expand: bool = True
     with_terms: list[ShortText] = Field(default_factory=list, alias="with", max_length=20)
@@ -65,7 +71,7 @@ class ExpandedTermOut(Out):
     reason: str
     path: list[StepOut]
     cypher: str = Field(default="", description="shows the path in Neo4j Browser; empty without a path")
-    said: str = Field(default="", description="what to call it: for patients its plainest name")
+    said: str = Field(default="", description="what to call it: for patients its plainest name, empty without one")
 
 
 class SearchOut(Out):

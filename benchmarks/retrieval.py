@@ -235,7 +235,7 @@ def measure_collection(
     shuffled = dict(zip(pool, chance.sample(pool, len(pool)), strict=True))
     for name, other in (
         ("control: random terms", lambda _: chance.choice(pool)),
-        ("control: shuffled map", lambda term: shuffled.get(term, chance.choice(pool))),
+        ("control: terms swapped one for one", lambda term: shuffled.get(term, chance.choice(pool))),
     ):
         rows[name] = expanded(
             {id: _replaced(expansion, other, projection) for id, expansion in found["all (search)"].items()}

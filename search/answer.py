@@ -41,7 +41,7 @@ class Answer:
     index: str
     """Digest of the text index: pages of one list are of one index."""
     said: Mapping[str, str]
-    """What to call each term of the expansion: for patients its plainest name."""
+    """What to call each term of the expansion: for patients its plainest name, or nothing."""
     related: tuple[str, ...]
     """Titles of terms to go on with."""
     did_you_mean: str
@@ -74,7 +74,7 @@ def search(query: Query, *, projection: Projection, index: TextIndex, gate: Gate
     weighted = weigh(words, linked=linked, expansion=expansion, easy=audience == "patient")
     # One more than is shown tells whether there is a next page.
     hits = retrieve(weighted, index=index, filters=query.filters, limit=query.limit + 1, offset=query.offset)
-    said = call_terms(expansion.terms, linked=linked, audience=audience)
+    said = call_terms(expansion, linked=linked, audience=audience)
     return Answer(
         query=query.text,
         audience=query.audience,
@@ -110,7 +110,7 @@ def understand(
     """
     words = correct(words, index=index, pages=pages)
     linked = link(words, projection=projection)
-    expansion = expand(linked, chosen=chosen, audience=audience, projection=projection)
+    expansion = expand(linked, chosen=chosen, audience=audience, projection=projection, corrected=words.corrected)
     expansion = admit(expansion, linked=linked, gate=gate)
     own = weigh(words, linked=linked, expansion=Expansion())
     own = replace(own, words=tuple(words.corrected.get(word, word) for word in own.words))

@@ -7,11 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import cast
+from typing import Literal, TypeAlias, cast, get_args
 
-KINDS = ("understand", "do", "prevent", "care", "after-care", "caregiver")
-STAGES = ("at risk", "acute", "early", "late", "life after")
+Kind: TypeAlias = Literal["understand", "do", "prevent", "care", "after-care", "caregiver"]
+Stage: TypeAlias = Literal["at risk", "acute", "early", "late", "life after"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STAGES: tuple[Stage, ...] = get_args(Stage)
 """No stroke yet · days 0-7 · day 8 to 3 months · 3 to 12 months · later."""
+EASY_GRADE = 8.0
+"""What has a reading grade up to this is easy to read; a harder section of a page is for clinicians."""
 LIBRARY = "lib:"
 WIKI = "wiki:"
 
@@ -46,6 +50,12 @@ class Article:
     def length(self) -> int:
         """Give the number of words of the text, parted by white space."""
         return len(self.text.split())
+
+    @property
+    def ease(self) -> str:
+        """Give ``clinician`` for what is written for them, ``easy`` for what is easy to read, else the empty string."""
+        easy = self.reading_grade is not None and self.reading_grade <= EASY_GRADE
+        return "clinician" if self.audience == "clinician" else "easy" if easy else ""
 
     @property
     def role(self) -> str:

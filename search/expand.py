@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from kg_builder.projection import Projection, Step, TermId
 from search.linker import Linked
-from search.query import Audience
+from search.query import Audience, as_meant
 from search.reading import syllables
 from strokemap.text import fold, is_abbreviation, name_key, words
 
@@ -32,6 +33,7 @@ LEAST_NEARNESS = 0.2
 NEIGHBOURS_SHARE = 0.15
 MOST_NAMES = 3
 LONGEST_PATH = 3
+HARD_SYLLABLES = 3
 _SHORTEST_ABBREVIATION = 3
 
 
@@ -72,7 +74,14 @@ class Expansion:
     """The folded word that was meant, for each folded word that is misspelt."""
 
 
-def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Projection) -> Expansion:
+def expand(
+    linked: Linked,
+    *,
+    chosen: Chosen,
+    audience: Audience,
+    projection: Projection,
+    corrected: Mapping[str, str] = MappingProxyType({}),
+) -> Expansion:
     """Give the expansion of the linked terms and of those added by hand; without any of them it is empty."""
     by_hand = expand_by_hand(chosen, audience=audience, projection=projection).terms
     banned = {*chosen.left_out, *chosen.added, *_ids(linked.excluded_terms, projection=projection)}
@@ -92,7 +101,9 @@ def expand(linked: Linked, *, chosen: Chosen, audience: Audience, projection: Pr
         ExpandedTerm(
             term=projection.titles[term],
             weight=round(weight * scale, 6),
-            reason=_near(projection.titles[start], surfaces[projection.titles[start]], audience=audience),
+            reason=_near(
+                projection.titles[start], as_meant(surfaces[projection.titles[start]], corrected), audience=audience
+            ),
             path=projection.path(start, term, longest=LONGEST_PATH),
             names=names_of(term, audience=audience, projection=projection),
         )
@@ -201,6 +212,11 @@ def _usable(name: str, *, audience: Audience) -> bool:
         # Two letters mean too many things ("PT"), and the index knows no case.
         return audience == "clinician" and len(name) >= _SHORTEST_ABBREVIATION
     return True
+
+
+def is_hard(name: str) -> bool:
+    """Tell whether a name is jargon: an abbreviation, or with a word of as many syllables as SMOG counts as hard."""
+    return is_abbreviation(name) or any(syllables(part) >= HARD_SYLLABLES for part in words(name))
 
 
 def difficulty(name: str) -> tuple[bool, float, str]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from search.retrieve import EASE, Hit, Part, WeightedQuery
+from search.index import EASE
+from search.retrieve import Hit, Part, WeightedQuery
 from strokemap.text import fold, stem, word_spans
 
 SNIPPET_CHARACTERS = 280
 _MOST_READ = 20_000
+_EASE = {"easy": "Is easy to read.", "clinician": "Is written for health professionals."}
 _SPACE = re.compile(r"\s")
 
 
@@ -54,6 +56,15 @@ def explain(hits: Sequence[Hit], *, weighted: WeightedQuery, said: Mapping[str, 
     return tuple(_result(hit, own=own, names=names, said=said) for hit in hits)
 
 
+def cut_snippet(result: Result) -> Iterator[tuple[str, str]]:
+    """Give the stretches of a snippet in order, each with what matched it: ``word``, ``term`` or the empty string."""
+    at = 0
+    for match in result.highlights:
+        yield from (("", result.snippet[at : match.start]), (match.by, result.snippet[match.start : match.end]))
+        at = match.end
+    yield "", result.snippet[at:]
+
+
 def _result(hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]], said: Mapping[str, str]) -> Result:
     article = hit.article
     snippet, highlights = _snippet(article.text[:_MOST_READ], own=own, names=names)
@@ -76,11 +87,13 @@ def _result(hit: Hit, *, own: frozenset[str], names: frozenset[tuple[str, ...]],
 
 def _why(parts: Sequence[Part], *, said: Mapping[str, str]) -> str:
     words = [f"“{word}”" for word in dict.fromkeys(part.word for part in parts if part.word and part.field != EASE)]
-    terms = dict.fromkeys(said.get(part.term, part.term) for part in parts if part.term)
+    told = (said.get(part.term, part.term) for part in parts if part.term)
+    terms = dict.fromkeys(filter(None, told))
     sentences = [
         f"Has your words {', '.join(words)}." if len(words) > 1 else f"Has your word {words[0]}." if words else "",
         f"{'Also speaks' if words else 'Speaks'} of {', '.join(terms)}." if terms else "",
-        "Is easy to read." if any(part.field == EASE for part in parts) else "",
+        "" if words or terms else "Speaks of what often goes with your words.",
+        *(_EASE[part.word] for part in parts if part.field == EASE),
     ]
     return " ".join(filter(None, sentences))
 

@@ -34,8 +34,8 @@ ALL = "all"
 FIELDS = (ALL, "title", "section", "names", "subjects")
 EXACT = ("source", "kind", "stage", "role")
 """Fields that are compared as they are."""
-GRADE = "grade"
-"""The whole number of the reading grade, compared as it is."""
+EASE = "ease"
+"""What ``Article.ease`` says, compared as it is."""
 WORDS = "words"
 """Everything as in ALL, but unstemmed: which words there are, and which are like one that there is not."""
 STOP_WORDS = frozenset(
@@ -276,7 +276,7 @@ def _document(article: Article) -> tantivy.Document:
         "kind": article.kind,
         "stage": list(article.stage),
         "role": article.role,
-        GRADE: "" if article.reading_grade is None else str(int(article.reading_grade)),
+        EASE: article.ease,
     }
     return tantivy.Document(**{field: value for field, value in values.items() if value})
 
@@ -291,7 +291,7 @@ def _schema() -> tantivy.Schema:
     for field in FIELDS:
         builder.add_text_field(field, tokenizer_name=_TOKENIZER, index_option="position")
     builder.add_text_field(WORDS, tokenizer_name=_UNSTEMMED, index_option="basic")
-    for field in (*EXACT, GRADE):
+    for field in (*EXACT, EASE):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     return builder.build()
 

@@ -33,7 +33,7 @@ from strokemap.errors import HomeUnwritable, IndexMissing
 from strokemap.home import Home, replace_file
 from strokemap.progress import Progress
 
-FORMAT = "strokemap-index-2"
+FORMAT = "strokemap-index-3"
 MOST_EDITS = 500
 """With more edits everything is indexed anew, which then takes less time than it saves."""
 _MANIFEST = "manifest.json"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from search.article import Article
-from search.expand import ExpandedTerm, Expansion, difficulty
+from search.expand import OWN_NAMES, Expansion, difficulty, is_hard
 from search.linker import Linked
-from search.query import Audience
-from strokemap.text import fold, word_spans, words
+from search.query import Audience, as_meant
+from strokemap.text import fold, words
 
 MOST_RELATED = 8
 _LEAST_SHARED = 2
@@ -36,18 +36,23 @@ def related_terms(linked: Linked, expansion: Expansion, articles: Iterable[Artic
 
 def did_you_mean(text: str, corrected: Mapping[str, str]) -> str:
     """Give a query with the words that were meant; empty where none is misspelt."""
-    changed = text
-    for start, end in reversed(word_spans(text)):
-        changed = changed[:start] + corrected.get(fold(text[start:end]), text[start:end]) + changed[end:]
-    return changed if changed != text else ""
+    meant = as_meant(text, corrected)
+    return meant if meant != text else ""
 
 
-def call_terms(terms: Sequence[ExpandedTerm], *, linked: Linked, audience: Audience) -> dict[str, str]:
-    """Give what to call each term: its title; to a patient what they said themselves, or else its plainest name."""
+def call_terms(expansion: Expansion, *, linked: Linked, audience: Audience) -> dict[str, str]:
+    """Give what to call each term: its title; to a patient what they said themselves, or else its plainest name.
+
+    The empty string for a neighbour that has no plain name: a patient is not told of it.
+    """
     if audience != "patient":
-        return {term.term: term.term for term in terms}
-    surfaces = {term.term: term.surface for term in reversed(linked.terms)}
-    return {term.term: surfaces.get(term.term) or min(term.names, key=difficulty) for term in terms}
+        return {term.term: term.term for term in expansion.terms}
+    called = {term.term: min(term.names, key=difficulty) for term in expansion.terms}
+    for term in expansion.terms:
+        if term.weight < OWN_NAMES and is_hard(called[term.term]):
+            called[term.term] = ""
+    said = {term.term: as_meant(term.surface, expansion.corrected) for term in reversed(linked.terms)}
+    return called | {term: surface for term, surface in said.items() if term in called}
 
 
 def pubmed_query(linked: Linked, expansion: Expansion) -> str:

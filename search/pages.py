@@ -8,11 +8,9 @@ from urllib.parse import quote, urlsplit
 
 from kg_builder.model import Site
 from kg_builder.projection import Projection
-from search.article import WIKI, Article
+from search.article import EASY_GRADE, WIKI, Article
 from search.reading import reading_grade
 
-EASY_GRADE = 8.0
-"""A section up to this reading grade is for everyone; a harder one is for clinicians."""
 # Sections that hold no text to read, only pointers elsewhere.
 _NO_READING = frozenset(
     ["references", "external links", "see also", "further reading", "notes", "bibliography", "sources"]

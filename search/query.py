@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
 
+from search.article import KINDS, STAGES
 from strokemap.errors import QueryInvalid
 from strokemap.text import fold, word_spans
 
@@ -58,6 +59,17 @@ class Query:
     index: str = ""
     """Digest of the text index that the pages before came from; empty for a first page."""
 
+    def __post_init__(self) -> None:
+        # A shell or JSON may send half a character.
+        whole = {
+            "text": make_whole(self.text),
+            "with_terms": tuple(map(make_whole, self.with_terms)),
+            "without_terms": tuple(map(make_whole, self.without_terms)),
+            "filters": replace(self.filters, source=make_whole(self.filters.source)),
+        }
+        for name, value in whole.items():
+            object.__setattr__(self, name, value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -102,8 +114,20 @@ class Words:
     """The folded word that was meant, for each folded word that is misspelt (spelling.py)."""
 
 
+def as_meant(text: str, corrected: Mapping[str, str]) -> str:
+    """Give a text with the words that were meant in place of those misspelt."""
+    for start, end in reversed(word_spans(text)):
+        text = text[:start] + corrected.get(fold(text[start:end]), text[start:end]) + text[end:]
+    return text
+
+
+def make_whole(text: str) -> str:
+    """Give a text with “?” in place of each half of a character, which can't be indexed, recorded or printed."""
+    return text.encode(errors="replace").decode()
+
+
 def read_words(query: Query) -> Words:
-    """Take a query apart. Errors: QueryInvalid where it is empty or too long, or a switch has an impossible value."""
+    """Take a query apart. Errors: QueryInvalid where it is too long, or a switch has an impossible value."""
     _check(query)
     text = query.text
     words = [Word(surface=text[start:end], start=start, end=end) for start, end in word_spans(text)]
@@ -118,13 +142,17 @@ def read_words(query: Query) -> Words:
 
 
 def _check(query: Query) -> None:
-    if not query.text.strip():
-        raise QueryInvalid("The query is empty.", hint="Give a few words, such as: stroke speech.", where="query")
     if len(query.text) > MOST_CHARACTERS:
         message = f"The query has more than {MOST_CHARACTERS:,} characters."
         raise QueryInvalid(message, hint="Give a few words.", where="query")
-    if query.audience not in AUDIENCES:
-        raise QueryInvalid("No such audience.", hint=f"Give one of: {', '.join(AUDIENCES)}.", where="audience")
+    for name, value, allowed in (
+        ("audience", query.audience, AUDIENCES),
+        ("kind", query.filters.kind, ("", *KINDS)),
+        ("stage", query.filters.stage, ("", *STAGES)),
+    ):
+        if value not in allowed:
+            hint = f"Give one of: {', '.join(filter(None, allowed))}."
+            raise QueryInvalid(f"No such {name}.", hint=hint, where=name)
     if not 1 <= query.limit <= MOST_RESULTS:
         message = f"The limit must be a whole number from 1 to {MOST_RESULTS:,}."
         raise QueryInvalid(message, hint="Give 10.", where="limit")

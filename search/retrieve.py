@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from search.article import Article
 from search.expand import ExpandedTerm, Expansion
-from search.index import ALL, EXACT, GRADE, STOP_WORDS, Clause, Request, TextIndex
+from search.index import ALL, EASE, EXACT, STOP_WORDS, Clause, Request, TextIndex
 from search.linker import Linked
 from search.query import Filters, Words
 from strokemap.text import american, fold
@@ -20,11 +20,8 @@ from strokemap.text import american, fold
 WORD_FIELDS = {ALL: 1.0, "title": 0.1, "section": 0.1, "names": 0.05, "subjects": 0.1}
 """How much a match of an own word counts; measured by benchmarks/retrieval.py."""
 TERM_FIELDS = {ALL: 1.0, "title": 0.5, "subjects": 0.5}
-EASY = 0.4
-"""What an article of grade ``EASIEST`` gains for each own word when easy ones are wanted; at ``HARDEST`` nothing."""
-EASIEST, HARDEST = 5, 15
-EASE = "reading grade"
-"""The field of the part that says so."""
+EASY = {"easy": 0.1, "clinician": -2.0}
+"""What an article of this ease gains for each own word when easy ones are wanted; the field of the part is EASE."""
 ABOUT = ("title", "section", "names", "subjects")
 """Where an article says what it is about."""
 _SPARE = 20
@@ -46,7 +43,7 @@ class WeightedQuery:
     """Phrases that an article must not be about."""
     terms: tuple[ExpandedTerm, ...] = ()
     easy: bool = False
-    """Articles that are easy to read are preferred."""
+    """Articles that are easy to read come sooner, those written for clinicians later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,14 +178,11 @@ def _request(weighted: WeightedQuery, scorers: Sequence[_Scorer], *, index: Text
     ]
     exact = ((field, getattr(filters, field)) for field in EXACT)
     required += [Clause(field=field, stems=((0, value),)) for field, value in exact if value]
-    grades = range(HARDEST) if weighted.easy else ()
     return Request(
         groups=tuple(scorer.clauses for scorer in scorers),
         required=tuple(required),
         forbidden=tuple(forbidden),
-        preferred=tuple(
-            Clause(field=GRADE, stems=((0, str(grade)),), weight=_ease(grade, weighted)) for grade in grades
-        ),
+        preferred=tuple(Clause(field=EASE, stems=((0, ease),), weight=gain) for ease, gain in _gains(weighted).items()),
     )
 
 
@@ -212,16 +206,16 @@ def _exact(
                     best[id] = (score, clause.field)
         for id, (score, field) in best.items():
             parts[id].append(Part(word=scorer.word, term=scorer.term, field=field, score=score))
-    for id, article in index.articles_by_id(ids).items() if weighted.easy else ():
-        if article.reading_grade is not None and (gain := _ease(int(article.reading_grade), weighted)):
-            parts[id].append(Part(word="easy to read", field=EASE, score=gain))
+    if gains := _gains(weighted):
+        for id, article in index.articles_by_id(ids).items():
+            if gain := gains.get(article.ease):
+                parts[id].append(Part(word=article.ease, field=EASE, score=gain))
     return parts
 
 
-def _ease(grade: int, weighted: WeightedQuery) -> float:
-    """Give what a text of this grade gains; as much for each word as the words themselves score by."""
-    ease = min(1.0, (HARDEST - grade) / (HARDEST - EASIEST))
-    return EASY * max(1, len(weighted.words)) * ease if ease > 0 else 0.0
+def _gains(weighted: WeightedQuery) -> dict[str, float]:
+    """Give what an article of each ease gains: more for more words, for these score more, too."""
+    return {ease: gain * max(1, len(weighted.words)) for ease, gain in EASY.items()} if weighted.easy else {}
 
 
 def _fold(ids: Sequence[str], *, index: TextIndex) -> dict[str, list[str]]:

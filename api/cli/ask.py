@@ -13,10 +13,13 @@ from api.search_schemas import SearchOut
 from recommend import load_rulebook, load_weights
 from search import Query
 from search.article import KINDS, STAGES
+from search.explain import cut_snippet
 from search.query import Filters
 from strokemap.errors import UsageError
 
 _MOST_READ = 1024 * 1024
+_MARKS = {"": "", "word": "*", "term": "_"}
+"""Around what matches in a snippet, for terminals without colours, too."""
 
 
 @click.command()
@@ -103,9 +106,13 @@ def check(*, as_json: bool) -> None:
 def _search_text(answer: SearchOut) -> str:
     patient = answer.audience == "patient"
     lines = [f"Did you mean: {answer.did_you_mean}"] if answer.did_you_mean else []
-    if answer.terms:
+    if answer.terms and not patient:
         lines.append("Found in your words: " + ", ".join(f"{term.term} (“{term.surface}”)" for term in answer.terms))
-    lines += [f"  + {term.said} {term.weight:.2f}: {term.reason}" for term in answer.expansion]
+    for term in answer.expansion if not patient else ():
+        lines.append(f"  + {term.said} {term.weight:.2f}: {term.reason}")
+        lines += [f"      {step.source} → {step.target}: “{step.sentence}”" for step in term.path]
+    if patient and (said := [term.said for term in answer.expansion if term.said]):
+        lines.append(f"Also looked for: {', '.join(said)}")
     if answer.why_no_expansion:
         lines.append(f"Nothing added: {answer.why_no_expansion}")
     if answer.unlinked:
@@ -114,7 +121,8 @@ def _search_text(answer: SearchOut) -> str:
         grade = "" if result.reading_grade is None else f", reading grade {result.reading_grade:.0f}"
         shown = "" if patient else f" {result.score:.2f}"
         lines.append(f"{number:2}. {result.title}  [{result.source}{grade}]{shown}  {result.id}")
-        lines += [f"    {result.snippet[:160]}", f"    {result.why}"]
+        snippet = "".join(f"{_MARKS[by]}{text}{_MARKS[by]}" for by, text in cut_snippet(result))
+        lines += [f"    {snippet}", f"    {result.why}"]
         lines += [f"    The same in other words: {', '.join(result.also)}"] if result.also else []
     lines.append("" if answer.results else "Nothing was found." if not answer.offset else "Nothing more was found.")
     if answer.more:

@@ -1,5 +1,6 @@
 import bz2
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -207,6 +208,36 @@ def test_search_can_be_steered(demo_command: Callable) -> None:
     assert left_out not in [term["term"] for term in steered["expansion"]]
     plain = json.loads(demo_command("search", "aphasia", "--no-expand", "--json").out)
     assert plain["expansion"] == []
+
+
+def test_search_shows_paths_and_marks_at_the_command_line(demo_command: Callable) -> None:
+    shown = demo_command("search", "mini stroke help")
+    answer = json.loads(demo_command("search", "mini stroke help", "--json").out)
+    steps = [step for term in answer["expansion"] for step in term["path"]]
+    assert steps
+    assert all(f"{step['from']} → {step['to']}: “{step['sentence']}”" in shown.out for step in steps)
+    assert "*help*" in shown.out.lower()
+    assert "_transient ischemic attack_" in shown.out.lower()
+
+
+def test_patients_are_told_no_technical_names_at_the_command_line(demo_command: Callable) -> None:
+    shown = demo_command("search", "trouble swalowing after a brain attack", "--audience", "patient").out
+    assert "Did you mean: trouble swallowing after a brain attack" in shown
+    reasons = [line for line in shown.splitlines() if "peaks of" in line or line.startswith("Also looked for")]
+    assert any("trouble swallowing" in line for line in reasons)
+    assert not re.search(r"swalowing|Dysphagia|Videofluoroscopy|plasminogen", "\n".join(reasons))
+
+
+def test_what_was_asked_with_all_its_switches_stands_on_the_ledger(demo_command: Callable) -> None:
+    switches = ("--with", "Aspirin", "--without", "Dysarthria", "--kind", "do", "--stage", "early")
+    source = "Strokemap demonstration"
+    answer = json.loads(demo_command("search", "aphasia", *switches, "--source", source, "--json").out)
+    opened = json.loads(demo_command("ledger", "open", str(answer["entry"]), "--json").out)
+    asked = json.loads(opened["content"])
+    assert (asked["with"], asked["without"]) == (["Aspirin"], ["Dysarthria"])
+    assert asked["filters"] == [source, "do", "early"]
+    assert asked["results"] == [result["id"] for result in answer["results"]]
+    assert asked["expansion"] == [[term["term"], term["weight"]] for term in answer["expansion"]]
 
 
 def test_unknown_term_of_a_search_is_refused_with_a_near_one(demo_command: Callable) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from api.access import ALLOWED, ROLES
 from api.acquiring import Intake
@@ -16,6 +18,7 @@ from api.app import make_app
 from api.curating import Bench
 from api.service import open_service, utc_now
 from ledger import parse_receipt
+from search.article import KINDS, STAGES
 from tests.servers.process import GIVEN_UP
 
 MATERIAL = Path(__file__).parents[2] / "api" / "demonstration"
@@ -49,6 +52,8 @@ def test_switches_travel_in_the_body(web: TestClient, token: Callable) -> None:
         {"query": "x", "colour": "red"},
         {"query": "x" * 10_001},
         {"query": "x", "audience": "king"},
+        {"query": "x", "filters": {"kind": "rumour"}},
+        {"query": "x", "filters": {"stage": "dawn"}},
         [],
     ],
 )
@@ -66,9 +71,33 @@ def test_problem_does_not_repeat_what_was_sent(web: TestClient, token: Callable)
     assert "canary" not in answer.text
 
 
-def test_empty_query_is_refused_by_the_same_code_as_at_the_command_line(web: TestClient, token: Callable) -> None:
-    answer = web.post("/api/v1/search", json={"query": "  "}, headers=token("clinician"))
-    assert (answer.status_code, answer.json()["code"]) == (422, "search.query.invalid")
+def test_kinds_and_stages_are_those_of_the_command_line(web: TestClient) -> None:
+    filters = web.get("/openapi.json").json()["components"]["schemas"]["FiltersIn"]["properties"]
+    for name, allowed in (("kind", KINDS), ("stage", STAGES)):
+        assert {value for part in filters[name]["anyOf"] for value in part.get("enum", [part.get("const")])} == {
+            *allowed,
+            "",
+        }
+
+
+_ODD = st.lists(st.sampled_from([*'"-“. \x00\t\ud800\udfffé𝒳', "stroke ", "without "]), max_size=12).map("".join)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example("")
+@example(" \n")
+@example("\udcff")
+@given(st.one_of(st.text(max_size=40), _ODD).filter(lambda text: text != "-"))
+def test_any_string_is_a_query_over_http_and_at_the_command_line(
+    web: TestClient, token: Callable, demo_command: Callable, text: str
+) -> None:
+    # JSON escapes what is no character, and a shell hands it on.
+    body = json.dumps({"query": text}).encode()
+    sent = web.post("/api/v1/search", content=body, headers=token("clinician") | {"Content-Type": "application/json"})
+    typed = demo_command("search", "--json", "--", text)
+    assert (sent.status_code, typed.status) == (200, 0), (sent.text, typed.err)
+    assert sent.json()["results"] == json.loads(typed.out)["results"]
+    assert demo_command("search", "--", text).status == 0
 
 
 def test_unknown_term_is_refused_with_a_hint(web: TestClient, token: Callable) -> None:

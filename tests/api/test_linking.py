@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from benchmarks.link_queries import FOLDER, measure, read_labels
+from benchmarks.link_queries import FOLDER, made_up_map, measure, read_labels
 from kg_builder.projection import published_projection
 from search.index_files import published_index
 
@@ -16,3 +17,9 @@ def test_linking_is_precise_and_misses_little(demonstration: Any) -> None:
     assert len(labels) >= 150
     assert found.precision >= 0.97, found.faults
     assert found.recall >= 0.95, found.faults
+
+
+def test_a_name_of_two_terms_goes_to_the_one_that_the_other_terms_are_near(tmp_path: Path) -> None:
+    projection = made_up_map(FOLDER / "ambiguous-map.json", folder=tmp_path)
+    found = measure(read_labels(FOLDER / "ambiguous.tsv"), projection=projection, index=None)
+    assert not found.faults

@@ -89,6 +89,27 @@ def test_next_page_goes_on_where_the_first_ended(visit) -> None:
     assert (late.status_code, "search.list.outdated" in late.text) == (409, True)
 
 
+@pytest.mark.parametrize("person", ["clinician", "patient"])
+def test_results_are_kept_to_a_source_a_kind_and_a_stage(visit, person: str) -> None:
+    web = visit(person)
+    wide = web.post("/search", data={"query": "stroke"}).text
+    assert all(f'name="{name}"' in wide for name in ("source", "kind", "stage"))
+    asked = {"query": "stroke", "source": "Strokemap demonstration", "kind": "do", "stage": "early"}
+    kept = web.post("/search", data=asked).text
+    articles = re.findall(r'<h3><a href="([^"]+)"', kept)
+    assert articles
+    for article in articles:
+        meta = re.search(r'class="meta">([^<]+)<', web.get(unescape(article)).text)[1]  # type: ignore[index]
+        assert meta.startswith("Strokemap demonstration · do")
+        assert "early" in meta
+    assert "<option selected>do</option>" in kept
+    assert "<option selected>early</option>" in kept
+    assert 'value="Strokemap demonstration"' in kept
+    assert "No articles" in web.post("/search", data=asked | {"source": "elsewhere"}).text
+    refused = web.post("/search", data=asked | {"kind": "rumour"})
+    assert (refused.status_code, "search.query.invalid" in refused.text) == (422, True)
+
+
 def test_query_as_it_was_meant_is_one_click_away(visit) -> None:
     web = visit("patient")
     meant = buttons(web.post("/search", data={"query": "strokke"}).text, "instead")
