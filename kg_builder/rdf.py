@@ -28,6 +28,7 @@ from urllib.parse import quote
 
 from rdflib import DCTERMS, PROV, RDF, RDFS, SKOS, Graph, Literal, Namespace, URIRef
 from rdflib.exceptions import ParserError
+from rdflib.plugins.parsers.notation3 import BadSyntax
 from rdflib.term import Node
 
 from kg_builder.decisions import in_force
@@ -202,7 +203,8 @@ def read_rdf(path: Path) -> Build:
             f"The file can't be read: {error.strerror}.", hint="Give an export.", where=str(path)
         ) from None
     except (ParserError, SyntaxError, ValueError) as error:
-        raise _malformed(path, f"is not {format}: {str(error).splitlines()[0][:200]}") from None
+        line = f":{error.lines + 1}" if isinstance(error, BadSyntax) else ""
+        raise _malformed(f"{path}{line}", "is not what its suffix says") from None
     try:
         build = _Reader(graph).build()
     except (LookupError, ValueError, TypeError, AttributeError) as error:
@@ -212,7 +214,7 @@ def read_rdf(path: Path) -> Build:
     return build
 
 
-def _malformed(path: Path, what: str) -> ImportMalformed:
+def _malformed(path: Path | str, what: str) -> ImportMalformed:
     return ImportMalformed(
         f"The file {what}.", hint="Give what `strokemap export OUT --format turtle` wrote.", where=str(path)
     )
@@ -225,7 +227,10 @@ class _Reader:
         self._graph = graph
 
     def build(self) -> Build:
-        (scheme,) = self._graph.subjects(RDF.type, SKOS.ConceptScheme)
+        schemes = list(self._graph.subjects(RDF.type, SKOS.ConceptScheme))
+        if len(schemes) != 1:
+            raise LookupError(f"it names {len(schemes)} builds")
+        (scheme,) = schemes
         terms = sorted(map(self._term, self._graph.subjects(SKOS.inScheme, scheme)), key=lambda term: term.title)
         topic = Topic(
             name=self._text(scheme, DCTERMS.title),
