@@ -63,6 +63,13 @@ class UsageError(StrokemapError):
     http_status = 422
 
 
+class AddressUnknown(StrokemapError):
+    """There is nothing at this address, or it is not for this method (405)."""
+
+    code = "strokemap.http"
+    http_status = 404
+
+
 # --- home, settings, keys ------------------------------------------------------------------------------------------
 
 
