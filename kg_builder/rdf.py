@@ -28,7 +28,6 @@ from urllib.parse import quote
 
 from rdflib import DCTERMS, PROV, RDF, RDFS, SKOS, Graph, Literal, Namespace, URIRef
 from rdflib.exceptions import ParserError
-from rdflib.plugins.parsers.notation3 import BadSyntax
 from rdflib.term import Node
 
 from kg_builder.decisions import in_force
@@ -202,19 +201,18 @@ def read_rdf(path: Path) -> Build:
         raise InputMissing(
             f"The file can't be read: {error.strerror}.", hint="Give an export.", where=str(path)
         ) from None
-    except (ParserError, SyntaxError, ValueError) as error:
-        line = f":{error.lines + 1}" if isinstance(error, BadSyntax) else ""
-        raise _malformed(f"{path}{line}", "is not what its suffix says") from None
+    except (ParserError, SyntaxError, ValueError):
+        raise _malformed(path, f"is not {format}, as its suffix says") from None
     try:
         build = _Reader(graph).build()
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise _malformed(path, f"is no whole export of a build: {error}") from None
+    except (LookupError, ValueError, TypeError, AttributeError):
+        raise _malformed(path, "is no whole export of a build") from None
     if build.digest != digest_build(build.topic, build.terms, build.links):
         raise _malformed(path, "says something else than the build that it names: it was changed after the export")
     return build
 
 
-def _malformed(path: Path | str, what: str) -> ImportMalformed:
+def _malformed(path: Path, what: str) -> ImportMalformed:
     return ImportMalformed(
         f"The file {what}.", hint="Give what `strokemap export OUT --format turtle` wrote.", where=str(path)
     )
@@ -227,10 +225,7 @@ class _Reader:
         self._graph = graph
 
     def build(self) -> Build:
-        schemes = list(self._graph.subjects(RDF.type, SKOS.ConceptScheme))
-        if len(schemes) != 1:
-            raise LookupError(f"it names {len(schemes)} builds")
-        (scheme,) = schemes
+        (scheme,) = self._graph.subjects(RDF.type, SKOS.ConceptScheme)
         terms = sorted(map(self._term, self._graph.subjects(SKOS.inScheme, scheme)), key=lambda term: term.title)
         topic = Topic(
             name=self._text(scheme, DCTERMS.title),
@@ -292,7 +287,7 @@ class _Reader:
     def _one(self, node: Node, predicate: Node) -> Any:
         values = list(self._graph.objects(node, predicate))
         if len(values) != 1:
-            raise LookupError(f"{node} has {len(values)} values of {predicate}")
+            raise LookupError
         return values[0]
 
     def _text(self, node: Node, predicate: Node) -> str:
