@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,6 +31,7 @@ from strokemap.errors import InputTooLarge, KeysSelfMade, LedgerError
 from strokemap.home import Home
 from strokemap.keys import Keys
 
+log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 MAX_BODY_BYTES = 1024 * 1024
 _PUBLISH_SECONDS = 1.0
@@ -103,15 +105,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _publish_regularly(service: Service) -> None:
+    said = None
     while True:
         await asyncio.sleep(_PUBLISH_SECONDS)
-        await asyncio.to_thread(_publish, service)
+        problem = await asyncio.to_thread(_publish, service)
+        if problem and problem != said:
+            log.warning("the ledger's checkpoint is not renewed: %s", problem)
+        said = problem
 
 
-def _publish(service: Service) -> None:
-    # What is not published now is published next time; entries are durable already.
-    with contextlib.suppress(LedgerError):
+def _publish(service: Service) -> str | None:
+    """Publish, or give the code of what is in the way: entries are durable, and published next time."""
+    try:
         service.ledger.publish()
+    except LedgerError as error:
+        return error.code
+    return None
 
 
 def _add_measuring(app: FastAPI, registry: CollectorRegistry) -> None:

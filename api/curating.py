@@ -59,7 +59,7 @@ class Bench:
     def read(self, prefix: str | None) -> Build:
         """Give a build by the beginning of its digest, or the published one."""
         with self.store() as store:
-            return store.read(resolve(store, prefix) if prefix else self.published())
+            return store.read(self.published() if prefix is None else resolve(store, prefix))
 
     def term(self, title: str) -> TermView:
         """Look a term of the published build up, live."""
@@ -114,11 +114,11 @@ class Bench:
 
 def resolve(store: MapStore, prefix: str) -> Digest:
     """Give the one build whose digest begins so. Errors: BuildUnknown."""
-    found = [build.digest for build in store.builds() if build.digest.startswith(prefix)]
+    found = [build.digest for build in store.builds() if prefix and build.digest.startswith(prefix)]
     if len(found) != 1:
         raise BuildUnknown(
             f"{'No build' if not found else 'More than one build'} has a digest that begins so.",
             hint="See: strokemap builds list.",
-            where=prefix[:64],
+            where=prefix,
         )
     return found[0]

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from strokemap.errors import StrokemapError
+from strokemap.errors import AddressUnknown, StrokemapError
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +77,15 @@ def add_handlers(app: FastAPI, *, show: Callable[[Request, StrokemapError], Resp
         return _response(document, {})
 
     @app.exception_handler(HTTPException)
-    def refused(_request: Request, error: HTTPException) -> Response:
+    def refused(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            hint = "Check it; /openapi.json lists what there is."
+            return known(request, AddressUnknown("There is nothing at this address.", hint=hint))
         document = Problem(
             title="Refused",
             status=error.status_code,
             detail=str(error.detail),
-            code="strokemap.http",
+            code=AddressUnknown.code,
             hint="/openapi.json lists what there is.",
             retryable=False,
             where=None,

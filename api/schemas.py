@@ -36,10 +36,10 @@ class RecommendIn(Strict):
 class DecisionIn(Strict):
     """A curator's decision about a term."""
 
-    action: ShortText
-    term: ShortText
-    value: ShortText = ""
-    why: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    action: str
+    term: str
+    value: str = ""
+    why: str
 
 
 class Out(BaseModel):

@@ -98,7 +98,8 @@ def page(
 
 def show_error(request: Request, error: StrokemapError) -> Response:
     """Show an error that no screen of its own could show."""
-    return page(request, "error.html", None, {"error": error}, status=error.http_status)
+    visitor = get_visitor(request, get_doors(request).service)
+    return page(request, "error.html", visitor, {"error": error}, status=error.http_status)
 
 
 @router.get("/")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import jwt
 
 from api.access import ROLES, Caller
+from hive_queries.pseudonyms import split_patient
 from strokemap.errors import TokenInvalid, UsageError
 
 LIFETIME = timedelta(hours=12)
@@ -14,7 +15,7 @@ _AUDIENCE = "strokemap"
 
 
 def make_token(caller: Caller, *, key: bytes, origin: str, now: datetime) -> str:
-    """Sign a token for twelve hours. Errors: UsageError for an unknown role, or for an institution without its name."""
+    """Sign a token for twelve hours. Errors: UsageError for an unknown role or what it lacks, PatientInvalid."""
     if caller.role not in ROLES:
         raise UsageError(f"There is no role “{caller.role}”.", hint=f"Roles: {', '.join(ROLES)}.", where="--role")
     if caller.role == "institution" and not caller.institution:
@@ -23,6 +24,10 @@ def make_token(caller: Caller, *, key: bytes, origin: str, now: datetime) -> str
             hint="Add --institution NAME.",
             where="--institution",
         )
+    if caller.role == "patient":
+        split_patient(caller.subject)
+    elif not caller.subject:
+        raise UsageError("A token speaks for somebody.", hint="Give a name: --subject NAME.", where="--subject")
     claims = {
         "iss": origin,
         "aud": _AUDIENCE,

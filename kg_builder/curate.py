@@ -32,6 +32,8 @@ _WITHOUT_VALUE = ("accept", "reject")
 _OPPOSITES = {"accept": "reject", "link": "unlink", "merge": "split"}
 _OPPOSITES |= {value: key for key, value in _OPPOSITES.items()}
 _WITH_OTHER_TERM = ("merge", "link", "unlink")
+_LONGEST = {"term": 255, "value": 255, "who": 255, "why": 1000}
+"""Characters. A title of MediaWiki has at most 255 bytes."""
 _CODE = re.compile(r"[a-z0-9_-]+:\S.*")
 
 
@@ -46,6 +48,9 @@ def decide(store: MapStore, *, action: str, term: str, value: str = "", who: str
     draft = Decision(
         number=0, action=action, term=_tidy(term), value=_tidy(value), who=_tidy(who), why=_tidy(why), at=now
     )
+    for field, most in _LONGEST.items():
+        if len(getattr(draft, field)) > most:
+            raise _invalid("A part of the decision is too long.", hint=f"At most {most} characters.", where=field)
     for field in ("who", "why"):
         if not getattr(draft, field):
             raise _invalid("A decision needs a name and a reason.", hint=f"Say {field}.", where=field)

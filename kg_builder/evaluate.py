@@ -20,7 +20,7 @@ from kg_builder.judge.rules import find_in, vocabulary_of
 from kg_builder.model import Build, Page
 from kg_builder.sources.base import PageSource
 from kg_builder.titles import is_subject
-from strokemap.errors import LabelsMalformed
+from strokemap.errors import LabelsMalformed, TopicInvalid
 from strokemap.progress import Progress
 from strokemap.reading import read_lines
 from strokemap.topic import Topic
@@ -81,7 +81,7 @@ def read_labels(path: Path, *, column: str) -> Labels:
         if needed not in header:
             raise LabelsMalformed(
                 f"The table of labels has no column “{needed}”.",
-                hint=f"Its first line names: {', '.join(header)[:200] or 'nothing'}.",
+                hint=f"Its first line names: {', '.join(header) or 'nothing'}.",
                 where=f"{path}:1",
             )
     belongs: dict[str, bool] = {}
@@ -106,8 +106,15 @@ def evaluate_map(
 ) -> MapEvaluation:
     """Score a build against labels. Reads the source's pages within the build's path length; keeps no text of them.
 
-    Errors: StartingTermsMissing, LabelsMalformed where no label is left to score, and what the source raises.
+    Errors: TopicInvalid for another topic than the build's, StartingTermsMissing, LabelsMalformed where no label is
+    left to score, and what the source raises.
     """
+    if topic.name != build.topic.name:
+        raise TopicInvalid(
+            f"The map to be measured is of the topic “{build.topic.name}”, not “{topic.name}”.",
+            hint="Give the topic that the map was made with, or publish a build of this one.",
+            where="--topic",
+        )
     graph = _walk(topic, path_length=build.topic.path_length, source=source, progress=progress)
     left_out = {name for page in graph.starting for name in page.names} | set(topic.starting_terms)
     scored = {title: value for title, value in labels.belongs.items() if title not in left_out}

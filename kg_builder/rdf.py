@@ -201,12 +201,12 @@ def read_rdf(path: Path) -> Build:
         raise InputMissing(
             f"The file can't be read: {error.strerror}.", hint="Give an export.", where=str(path)
         ) from None
-    except (ParserError, SyntaxError, ValueError) as error:
-        raise _malformed(path, f"is not {format}: {str(error).splitlines()[0][:200]}") from None
+    except (ParserError, SyntaxError, ValueError):
+        raise _malformed(path, f"is not {format}, as its suffix says") from None
     try:
         build = _Reader(graph).build()
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise _malformed(path, f"is no whole export of a build: {error}") from None
+    except (LookupError, ValueError, TypeError, AttributeError):
+        raise _malformed(path, "is no whole export of a build") from None
     if build.digest != digest_build(build.topic, build.terms, build.links):
         raise _malformed(path, "says something else than the build that it names: it was changed after the export")
     return build
@@ -287,7 +287,7 @@ class _Reader:
     def _one(self, node: Node, predicate: Node) -> Any:
         values = list(self._graph.objects(node, predicate))
         if len(values) != 1:
-            raise LookupError(f"{node} has {len(values)} values of {predicate}")
+            raise LookupError
         return values[0]
 
     def _text(self, node: Node, predicate: Node) -> str:

@@ -18,7 +18,7 @@ from ledger.tiles import make_folder, unwritable
 from ledger.tree import Hash, Index, Size
 from ledger.vault import Vault
 from ledger.verify import KEY_NAME, Receipt, Trust, Verified, check_key, read_checkpoint, verify_log
-from strokemap.errors import LedgerUnwritable
+from strokemap.errors import LedgerUnwritable, UsageError
 from strokemap.home import replace_file
 
 
@@ -54,8 +54,15 @@ class Ledger:
         return record(entry, vault=self.vault, log=self.log, now=now, random_bytes=random_bytes)
 
     def publish(self) -> Checkpoint:
-        """Sign a checkpoint over all entries so far."""
-        return publish(self.log, sign=self.signer)
+        """Sign a checkpoint over all entries so far, and note it in the vault, which remembers it for the next time.
+
+        A crash before it is noted does no harm: the log then has more than the vault knows of.
+        """
+        before = self.vault.checkpoint()
+        checkpoint = publish(self.log, sign=self.signer, before=before)
+        if before is None or before.size < checkpoint.size:
+            self.vault.note_checkpoint(checkpoint)
+        return checkpoint
 
     def receipt(self, index: int) -> Receipt:
         """Give the proof for an entry; ReceiptNotYet until it is published."""
@@ -71,8 +78,10 @@ class Ledger:
         The vault goes first here, too: what the log says was erased, is erased. After a crash in between, erase again.
         The reason is kept in the vault, for people write names into reasons; the log shows only which entry it was.
         """
+        if not reason.strip():
+            raise UsageError("An erasure can't be undone, and needs a reason.", hint="Say why.", where="reason")
         commitment = self._commitment(index)
-        self.vault.destroy(commitment, where=f"entry {index}")
+        # Whole before anything is destroyed: a reason that can't be written down must not cost the content.
         by = Entry(
             kind="erasure",
             institution="strokemap",
@@ -81,6 +90,7 @@ class Ledger:
             content=json.dumps({"erases": index, "reason": reason}, ensure_ascii=False).encode(),
             erases=Index(index),
         )
+        self.vault.destroy(commitment, where=f"entry {index}")
         erasure = self.record(by, now=now, random_bytes=random_bytes)
         self.vault.note_erasure(commitment, entry=erasure)
         return erasure
@@ -89,13 +99,16 @@ class Ledger:
         return parse_leaf(self.log.leaf(Index(index)), where=f"entry {index}").commitment
 
     def verify(self) -> Verified:
-        """Check the whole log, see ``verify_log``; what a killed writer left behind is cut off before."""
+        """Check the whole log, see ``verify_log``, against what the vault knows to have been signed; signs nothing.
+
+        What a killed writer left behind is cut off before.
+        """
         with self.log.publishing():
             # A log that is missing must be reported, not made anew.
             if (self.log.folder / NAME).exists():
                 with open_log(self.log.folder, patience=self.log.patience, exclusive=True) as handle:
                     mend(handle)
-            return verify_log(self.log.folder, trust=self.trust)
+            return verify_log(self.log.folder, trust=self.trust, before=self.vault.checkpoint())
 
     def status(self) -> LedgerStatus:
         """Tell where the ledger stands; nothing is verified."""
@@ -135,15 +148,20 @@ class Ledger:
 def open_ledger(folder: Path, *, vault: Path, origin: str, ledger_key: bytes, vault_key: bytes) -> Ledger:
     """Open the ledger of a home, making it if it is not there; the public key is laid beside it as ``vkey``.
 
+    A ledger begins with a checkpoint over no entries, so that a missing one is never taken for one that is still to
+    come. Where the vault knows of one, the ledger is not new but gone, and stays so for ``verify`` to say.
     Errors: LedgerKeyInvalid where the folder belongs to another key, VaultKeyWrong, LedgerUnwritable.
     """
     check_name(origin)
     signer = Signer(name=origin, secret=ledger_key)
+    ledger = Ledger(log=Log(folder=folder), vault=Vault.open(vault, master=vault_key), signer=signer)
     try:
         if not (folder / KEY_NAME).exists():
             make_folder(folder)
+            if ledger.vault.checkpoint() is None:
+                ledger.publish()
             replace_file(folder / KEY_NAME, f"{signer.key.text}\n")
         check_key(folder, signer.key)
     except OSError as error:
         raise unwritable(error, where=f"ledger/{KEY_NAME}") from None
-    return Ledger(log=Log(folder=folder), vault=Vault.open(vault, master=vault_key), signer=signer)
+    return ledger

@@ -20,8 +20,6 @@ from ledger.lines import NAME as LOG_NAME
 from ledger.note import Checkpoint, Signer, find_signature
 from ledger.tiles import WIDTH, Tiles, make_folder, pack_bundles, unwritable
 from ledger.tree import (
-    EMPTY_ROOT,
-    Hash,
     Index,
     Size,
     check_inclusion,
@@ -31,7 +29,7 @@ from ledger.tree import (
     tree_root,
 )
 from ledger.vault import Vault
-from ledger.verify import CHECKPOINT_NAME, Receipt, read_checkpoint
+from ledger.verify import CHECKPOINT_NAME, Receipt, check_contains, read_checkpoint
 from strokemap.errors import CheckpointMissing, EntryUnknown, ProofMismatch, ReceiptNotYet
 from strokemap.home import replace_file
 
@@ -50,10 +48,13 @@ class Log:
         """The tiles of this log."""
         return Tiles(folder=self.folder)
 
-    def append(self, leaf: LeafBytes) -> Index:
-        """Add an entry; durable on return, indexes without gaps. Errors: LedgerBusy, LedgerUnwritable, LogDamaged."""
+    def append(self, leaf: LeafBytes, *, least: int = 0) -> Index:
+        """Add an entry; durable on return, indexes without gaps; ``least`` entries are known to have been signed.
+
+        Errors: LedgerBusy, LedgerUnwritable, LogDamaged.
+        """
         with open_log(self.folder, patience=self.patience, exclusive=True) as handle:
-            return append_line(handle, leaf, least=self.published())
+            return append_line(handle, leaf, least=max(least, self.published()))
 
     def size(self) -> Size:
         """Give how many entries are durable, published or not."""
@@ -115,29 +116,35 @@ def record(entry: Entry, *, vault: Vault, log: Log, now: datetime, random_bytes:
     """
     key = RecordKey(random_bytes(32))
     sealed = seal(entry, key=key, at=now)
+    before = vault.checkpoint()
     vault.keep(sealed, key=key)
-    return log.append(sealed.leaf)
+    return log.append(sealed.leaf, least=before.size if before else 0)
 
 
-def publish(log: Log, *, sign: Signer) -> Checkpoint:
+def publish(log: Log, *, sign: Signer, before: Checkpoint | None = None) -> Checkpoint:
     """Write tiles and a signed checkpoint over all that was appended; durable on return.
 
-    Never signs what does not follow from the checkpoint before: the tree is carried on from that checkpoint's own right
-    edge, whose root must be the one that was signed. With nothing new the checkpoint stays as it is.
-    Errors: LedgerBusy, LedgerUnwritable, LogDamaged, TileDamaged, ProofMismatch.
+    Never signs what does not follow from the last checkpoint, nor from the one that was kept elsewhere ``before``: the
+    tree is carried on from the last one's right edge, and must have the roots that were signed. With nothing new the
+    checkpoint stays as it is.
+    Errors: LedgerBusy, LedgerUnwritable, LogDamaged, TileDamaged, CheckpointMissing, ProofMismatch.
     """
     with log.publishing():
-        signed = log.checkpoint()
+        signed = read_checkpoint(log.folder) if before else log.checkpoint()
         if signed and (signed.origin != sign.name or find_signature(signed, key=sign.key) is None):
             raise ProofMismatch(
                 "The last checkpoint was signed by another key.",
                 hint="Give the keys folder that belongs to this home (STROKEMAP_KEYS).",
                 where=f"ledger/{CHECKPOINT_NAME}",
             )
-        size, root = (signed.size, signed.root) if signed else (Size(0), EMPTY_ROOT)
+        size = signed.size if signed else Size(0)
         start = size if (log.folder / "tile").exists() else Size(0)
         loose, leaves = log.tiles.loose_entries(start), log.since(start)
-        _check_root(log, size=size, root=root, leaves=leaves[: size - start])
+        # Where the tiles are gone, the entries stand for them.
+        rebuilt = log.tiles.grow(hash_leaves(leaves[: size - start]), size=0)
+        hashes = log.tiles.hashes(size, made=rebuilt)
+        for earlier in filter(None, (signed, before)):
+            check_contains(earlier, size=size, hashes=hashes)
         entries = [*loose, *leaves] if leaves else ()
         made = [*pack_bundles(entries, first=start // WIDTH), *log.tiles.grow(hash_leaves(leaves), size=start)]
         for tile, data in made:
@@ -149,18 +156,6 @@ def publish(log: Log, *, sign: Signer) -> Checkpoint:
         replace_file(log.folder / CHECKPOINT_NAME, checkpoint.text)
         log.tiles.clean()
         return checkpoint
-
-
-def _check_root(log: Log, *, size: Size, root: Hash, leaves: Sequence[LeafBytes]) -> None:
-    """Return when the tiles, or where these are gone the entries, have the root that was signed last."""
-    computed = tree_root(size, hashes=log.tiles.hashes(size, made=log.tiles.grow(hash_leaves(leaves), size=0)))
-    if computed != root:
-        raise ProofMismatch(
-            f"The ledger does not follow from its last checkpoint: root computed {computed.hex()}, "
-            f"root signed {root.hex()}. Nothing was signed.",
-            hint="Run ledger verify; restore what it names from a mirror or a backup.",
-            where=f"ledger/{CHECKPOINT_NAME}",
-        )
 
 
 def make_receipt(index: Index, *, log: Log) -> Receipt:

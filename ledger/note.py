@@ -103,7 +103,7 @@ class Checkpoint:
         return self.body + "\n" + "".join(f"{signature.text}\n" for signature in self.signatures)
 
 
-def parse_checkpoint(data: bytes) -> Checkpoint:
+def parse_checkpoint(data: bytes, *, where: str = "ledger/checkpoint") -> Checkpoint:
     """Read a checkpoint: ``parse_checkpoint(data).text == data``. Errors: CheckpointMalformed with the line."""
     lines = Lines(data, most=MAX_NOTE)
     try:
@@ -112,7 +112,7 @@ def parse_checkpoint(data: bytes) -> Checkpoint:
         raise CheckpointMalformed(
             "A checkpoint is not written as the format has it.",
             hint="Compare it with a witness's copy, then restore it from a mirror.",
-            where=f"ledger/checkpoint:{lines.number}",
+            where=f"{where}:{lines.number}",
         ) from None
 
 

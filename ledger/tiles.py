@@ -180,7 +180,7 @@ class Tiles:
 
 
 def _damaged(message: str, tile: Tile) -> TileDamaged:
-    hint = "Restore it from a mirror or a backup; or delete the folder ledger/tile and publish: the log rebuilds it."
+    hint = "Restore it from a mirror or a backup; or delete the folder ledger/tile: the next search makes it anew."
     return TileDamaged(message, hint=hint, where=f"ledger/{tile.path}")
 
 

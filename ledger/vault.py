@@ -19,6 +19,7 @@ from pathlib import Path
 from ledger.crypto import WRAPPED_SIZE, unwrap, vault_damaged, wrap
 from ledger.entry import RecordKey, Sealed, unseal
 from ledger.lines import PATIENCE
+from ledger.note import Checkpoint, parse_checkpoint
 from ledger.tiles import unwritable
 from ledger.tree import Index
 from strokemap.errors import EntryErased, FormatUnknown, LedgerBusy, LedgerError, VaultKeyWrong
@@ -102,6 +103,18 @@ class Vault:
         with self._transaction() as rows:
             rows.execute("INSERT OR IGNORE INTO erasures VALUES (?, ?)", (commitment, entry))
 
+    def checkpoint(self) -> Checkpoint | None:
+        """Give the last checkpoint that was noted, None before the first. Errors: LedgerBusy, CheckpointMalformed."""
+        with self._transaction(begin="BEGIN") as rows:
+            return _noted(rows)
+
+    def note_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a copy of a checkpoint outside the ledger's folder, unless a later one is here; durable on return."""
+        with self._transaction() as rows:
+            noted = _noted(rows)
+            if noted is None or noted.size < checkpoint.size:
+                rows.execute("INSERT OR REPLACE INTO about VALUES ('checkpoint', ?)", (checkpoint.text.encode(),))
+
     @contextlib.contextmanager
     def _transaction(self, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
         try:
@@ -124,6 +137,11 @@ class Vault:
             raise unwritable(error, where=str(self.path)) from None
         except sqlite3.DatabaseError as error:
             raise _explain(error, where=str(self.path)) from None
+
+
+def _noted(rows: sqlite3.Connection) -> Checkpoint | None:
+    row = rows.execute("SELECT CAST(value AS BLOB) FROM about WHERE name = 'checkpoint'").fetchone()
+    return parse_checkpoint(row[0], where="vault.db") if row else None
 
 
 def _explain(error: sqlite3.DatabaseError, *, where: str) -> LedgerError:

@@ -28,7 +28,18 @@ from ledger.note import (
     write_base64,
 )
 from ledger.tiles import Tile, Tiles, expected_tiles, parse_tile_path, unpack_bundle, unwritable
-from ledger.tree import HASH_SIZE, Hash, Index, Proof, Size, check_inclusion, hash_leaves, leaf_hash, tree_root
+from ledger.tree import (
+    HASH_SIZE,
+    Hash,
+    HashReader,
+    Index,
+    Proof,
+    Size,
+    check_inclusion,
+    hash_leaves,
+    leaf_hash,
+    tree_root,
+)
 from strokemap.errors import (
     CheckpointMissing,
     LedgerKeyInvalid,
@@ -42,7 +53,7 @@ KEY_NAME = "vkey"
 CHECKPOINT_NAME = "checkpoint"
 _FIRST_LINE = "c2sp.org/tlog-proof@v1"
 _MAX_RECEIPT = 256 * 1024
-_COMPARE = "Compare it with a mirror's copy, and find out who could write here."
+_COMPARE = "Compare it with a mirror's copy or a backup, restore it, and find out who could write here."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +157,9 @@ def check_checkpoint(checkpoint: Checkpoint, *, trust: Trust, where: str) -> tup
     key = trust.log
     if checkpoint.origin != key.name or find_signature(checkpoint, key=key, where=where) is None:
         raise ProofMismatch(
-            f"The checkpoint is not signed by the log {key.name}.", hint="Ask for this log's public key.", where=where
+            f"The checkpoint is not signed by the log {key.name}.",
+            hint="Give the public key of the log that signed it: ledger verify --receipt FILE --key FILE.",
+            where=where,
         )
     found = [key.name for key in trust.witnesses if find_signature(checkpoint, key=key, where=where)]
     if len(found) < trust.threshold:
@@ -158,11 +171,12 @@ def check_checkpoint(checkpoint: Checkpoint, *, trust: Trust, where: str) -> tup
     return tuple(found)
 
 
-def verify_log(folder: Path, *, trust: Trust) -> Verified:
+def verify_log(folder: Path, *, trust: Trust, before: Checkpoint | None = None) -> Verified:
     """Hash every entry of the log anew and compare all of it with every tile and with the signed checkpoint.
 
-    Any changed byte of the log file, a tile, the checkpoint or the public key is found and named. Entries that no
-    checkpoint covers yet are checked line by line and counted as pending. Nobody may publish meanwhile.
+    Any changed byte of the log file, a tile, the checkpoint or the public key is found and named; with a checkpoint
+    that was seen ``before``, a whole log that does not contain it, too. Entries that no checkpoint covers yet are
+    checked line by line and counted as pending. Nobody may publish meanwhile.
     Errors: CheckpointMalformed, CheckpointMissing, LogDamaged, TileDamaged, ProofMismatch, QuorumMissing.
     """
     checkpoint = read_checkpoint(folder)
@@ -180,6 +194,8 @@ def verify_log(folder: Path, *, trust: Trust) -> Verified:
         raise _mismatch("A tile holds something else than the log", computed, root, broken.path)
     if computed != root:
         raise _mismatch("Log and tiles agree with each other", computed, root, CHECKPOINT_NAME)
+    if before:
+        check_contains(before, size=checkpoint.size, hashes=tiles.hashes(checkpoint.size, made=grown))
     return Verified(
         origin=trust.log.name,
         size=checkpoint.size,
@@ -195,11 +211,20 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         data = (folder / CHECKPOINT_NAME).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise CheckpointMissing("The ledger has no checkpoint.", hint="Publish first.", where=where) from None
+        hint = "A ledger has one from its beginning: restore the folder from a backup or a mirror."
+        raise CheckpointMissing("The ledger has no checkpoint.", hint=hint, where=where) from None
     except OSError as error:
         # Not the same as none: with none, the log would be signed from the beginning.
         raise unwritable(error, where=where) from None
     return parse_checkpoint(data)
+
+
+def check_contains(before: Checkpoint, *, size: Size, hashes: HashReader) -> None:
+    """Return when a log of ``size`` entries follows from what was signed ``before``. Errors: ProofMismatch."""
+    computed = tree_root(before.size, hashes=hashes) if before.size <= size else None
+    if computed != before.root:
+        finding = f"The ledger does not follow from its checkpoint over {before.size} entries"
+        raise _mismatch(finding, computed, before.root, CHECKPOINT_NAME)
 
 
 def check_key(folder: Path, key: PublicKey) -> None:
@@ -239,7 +264,7 @@ def _stored_tiles(folder: Path) -> Iterator[Tile]:
 
 
 def _mismatch(finding: str, computed: Hash | None, signed: Hash, name: str) -> ProofMismatch:
-    root = computed.hex() if computed else "none"
-    return ProofMismatch(
-        f"{finding}: root computed {root}, root signed {signed.hex()}.", hint=_COMPARE, where=f"ledger/{name}"
-    )
+    roots = f"root computed {computed.hex() if computed else 'none'}, root signed {signed.hex()}"
+    if computed == signed:
+        roots = "the log itself has the root that was signed"
+    return ProofMismatch(f"{finding}: {roots}.", hint=_COMPARE, where=f"ledger/{name}")

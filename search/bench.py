@@ -47,11 +47,16 @@ def open_bench(
         raise BenchMalformed("No query has a judgement.", hint="Do the files belong together?", where=str(queries))
     work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="evaluation-", dir=work) as folder:
+        index = write_index(_read(corpus, _article), folder=Path(folder) / "index", progress=progress)
+        if not len(index):
+            raise BenchMalformed(
+                "The corpus has no document.", hint="Give JSONL, a document a line.", where=str(corpus)
+            )
         leads = () if projection is None else (page for page in page_articles(projection) if page.role == "lead")
         yield Bench(
             queries=asked,
             judgements={id: judgements[id] for id in asked},
-            index=write_index(_read(corpus, _article), folder=Path(folder) / "index", progress=progress),
+            index=index,
             pages=write_index(leads, folder=Path(folder) / "pages", progress=progress),
         )
 

@@ -202,4 +202,4 @@ def _of_lines(path: Path, *, refused: list[Refused]) -> Iterator[Article]:
 def unknown_article(id: str) -> ArticleUnknown:
     """Make the error for an id that names nothing."""
     hint = "Ids look like lib:… or wiki:Stroke#Signs."
-    return ArticleUnknown("There is no article with this id.", hint=hint, where=id[:200])
+    return ArticleUnknown("There is no article with this id.", hint=hint, where=id)

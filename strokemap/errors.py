@@ -17,6 +17,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+LONGEST_TEXT = 500
+"""Characters of a message, a hint or a place."""
+
 
 class StrokemapError(Exception):
     """Anything that Strokemap reports to a person. Never raised itself; its subclasses are.
@@ -32,9 +35,9 @@ class StrokemapError(Exception):
 
     def __init__(self, message: str, *, hint: str, where: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.where = where
+        self.message = _shorten(message)
+        self.hint = _shorten(hint)
+        self.where = where and _shorten(where)
 
     def document(self) -> dict[str, object]:
         """Give the error as the JSON object that command line and HTTP share."""
@@ -47,12 +50,24 @@ class StrokemapError(Exception):
         }
 
 
+def _shorten(text: str) -> str:
+    # A name that is repeated may be as long as the file that it came from.
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
 class UsageError(StrokemapError):
     """The command or request is malformed in itself: an unknown option, a number out of range."""
 
     code = "strokemap.usage"
     exit_status = 2
     http_status = 422
+
+
+class AddressUnknown(StrokemapError):
+    """There is nothing at this address, or it is not for this method (405)."""
+
+    code = "strokemap.http"
+    http_status = 404
 
 
 # --- home, settings, keys ------------------------------------------------------------------------------------------
@@ -71,7 +86,7 @@ class FormatUnknown(StrokemapError):
 
 
 class HomeUnwritable(StrokemapError):
-    """The home or keys folder can't be made, read or written."""
+    """The home or keys folder, or a file that a result goes to, can't be made, read or written."""
 
     code = "home.folder.unwritable"
 
@@ -127,7 +142,7 @@ class MapError(StrokemapError):
 
 
 class TopicInvalid(MapError):
-    """A topic file lacks a field or has an impossible value."""
+    """A topic file lacks a field or has an impossible value, or the map to be measured is of another topic."""
 
     code = "map.topic.invalid"
     http_status = 422
@@ -231,7 +246,7 @@ class ProjectionMissing(MapError):
 
 
 class DecisionInvalid(MapError):
-    """A curator's decision names an unknown term or contradicts itself."""
+    """A curator's decision names an unknown term, is too long or contradicts itself."""
 
     code = "map.decision.invalid"
     http_status = 422
@@ -335,7 +350,7 @@ class CorrectionInvalid(SearchError):
 
 
 class BenchMalformed(SearchError):
-    """The corpus, queries or judgements of an evaluation can't be read."""
+    """The corpus, queries or judgements of an evaluation can't be read, or are empty."""
 
     code = "search.bench.malformed"
     http_status = 422
@@ -502,7 +517,7 @@ class TileDamaged(LedgerError):
 
 
 class CheckpointMissing(LedgerError):
-    """Nothing was published yet, or the checkpoint is gone."""
+    """The checkpoint is gone, or the whole ledger."""
 
     code = "ledger.checkpoint.missing"
     http_status = 404

@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from strokemap.errors import InputMissing, SettingsInvalid
+from strokemap.errors import SettingsInvalid
 from strokemap.home import default_root
 from strokemap.keys import default_folder
+from strokemap.reading import read_text
 
 PREFIX = "STROKEMAP_"
 # Up to the last @: a password that should have been written with %2F must not be shown for that.
@@ -78,15 +79,10 @@ def load_settings(
 
 
 def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
+    if not required and not path.exists():
+        return {}
+    text = read_text(path, what="settings file", wanted="a TOML file with --config", malformed=SettingsInvalid)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if not required:
-            return {}
-        raise InputMissing("The settings file does not exist.", hint="Check --config.", where=str(path)) from None
-    except OSError as error:
-        raise InputMissing(
-            f"The settings file can't be read: {error.strerror}.", hint="Check --config.", where=str(path)
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid(f"The settings file is not TOML: {error}.", hint="Mend it.", where=str(path)) from None

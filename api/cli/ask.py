@@ -23,7 +23,7 @@ _MARKS = {"": "", "word": "*", "term": "_"}
 
 
 @click.command()
-@click.argument("query")
+@click.argument("query", type=click.UNPROCESSED)
 @click.option("--audience", type=click.Choice(["clinician", "patient"]), default="clinician", show_default=True)
 @click.option("--no-expand", is_flag=True, help="Search the words alone.")
 @click.option("--with", "with_terms", multiple=True, metavar="T", help="Add this term of the map.")

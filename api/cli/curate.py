@@ -30,7 +30,7 @@ def queue(ctx: click.Context, *, limit: int, as_json: bool) -> None:
     """List the least certain terms of the published map."""
     items = open_bench(ctx).queue(limit=limit)
     document = [{"term": item.title, "relevance": item.relevance, "reasons": list(item.reasons)} for item in items]
-    lines = [f"{item.relevance:.2f}  {item.title}: {'; '.join(item.reasons)}" for item in items]
+    lines = [f"{item.relevance:.2f}  {item.title}: {' '.join(item.reasons)}" for item in items]
     show(document, as_json=as_json, text="\n".join(lines) or "Nothing to review.")
 
 

@@ -21,7 +21,7 @@ def evaluate() -> None:
 
 @evaluate.command("map")
 @click.option(
-    "--topic", required=True, metavar="FILE", help="The topic whose starting terms are left out of the score."
+    "--topic", required=True, type=click.Path(), metavar="FILE", help="The map's topic; its starting terms don't count."
 )
 @click.option(
     "--labels", required=True, type=click.Path(path_type=Path), metavar="TSV", help="title, and columns of 1/0."

@@ -9,9 +9,9 @@ import click
 
 from api.cli.context import json_option, open_setup, show
 from api.service import open_home_ledger, utc_now
-from ledger import Ledger, parse_receipt, verify_receipt
-from strokemap.errors import InputMissing
-from strokemap.home import replace_file
+from ledger import Ledger, Trust, parse_receipt, verify_receipt
+from strokemap.errors import InputMissing, UsageError
+from strokemap.home import replace_file, writing
 
 
 @click.group()
@@ -37,19 +37,21 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
 
 @ledger.command("verify")
 @click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Check this receipt alone.")
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="FILE", help="The public key of the receipt's log; needs no home."
+)
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, *, receipt: Path | None, as_json: bool) -> None:
+def verify(ctx: click.Context, *, receipt: Path | None, key: Path | None, as_json: bool) -> None:
     """Hash every entry and tile anew and compare with the signed checkpoint; or check one receipt."""
-    opened = _ledger(ctx)
     if receipt is None:
-        # Nothing is signed or tidied before the check, except on a ledger that was never published.
-        if opened.status().published == 0:
-            opened.publish()
-        verified = opened.verify()
+        if key:
+            raise UsageError("--key says who signed a receipt.", hint="Add --receipt FILE.", where="--key")
+        verified = _ledger(ctx).verify()
     else:
-        found = parse_receipt(_read(receipt))
-        verified = verify_receipt(found, leaf=found.leaf, trust=opened.trust)
+        trust = Trust.of(_read(key, "public key").decode(errors="replace")) if key else _ledger(ctx).trust
+        found = parse_receipt(_read(receipt, "receipt"))
+        verified = verify_receipt(found, leaf=found.leaf, trust=trust)
     document = {
         "ledger": "verified",
         "origin": verified.origin,
@@ -71,7 +73,9 @@ def receipt(ctx: click.Context, *, index: int, out: Path, as_json: bool) -> None
     """Write the receipt of entry INDEX: proof that it is on the ledger, checkable without us."""
     opened = _ledger(ctx)
     opened.publish()
-    replace_file(out, opened.receipt(index).text)
+    text = opened.receipt(index).text
+    with writing("The receipt", where=out, hint="Name a file in a folder that is there and may be written to."):
+        replace_file(out, text)
     show({"index": index, "out": str(out)}, as_json=as_json, text=f"Wrote the receipt of entry {index} to {out}.")
 
 
@@ -115,10 +119,10 @@ def _ledger(ctx: click.Context) -> Ledger:
     return open_home_ledger(setup.home, setup.keys)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputMissing(
-            f"The receipt can't be read: {error.strerror}.", hint="Check the path.", where=str(path)
+            f"The {what} can't be read: {error.strerror}.", hint="Check the path.", where=str(path)
         ) from None

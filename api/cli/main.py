@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -47,12 +48,34 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name][0].split(":")
-        return cast(click.Command, getattr(import_module(module), name))
+        return _taking_text(cast(click.Command, getattr(import_module(module), name)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list from the table, importing nothing."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+class Text(click.types.StringParamType):
+    """An argument that is neither a path nor unprocessed: bytes that are no UTF-8 could be stored nowhere."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the text. Errors: click.UsageError."""
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("it is not UTF-8.", param, ctx)
+        return text
+
+
+def _taking_text(command: click.Command) -> click.Command:
+    for part in command.commands.values() if isinstance(command, click.Group) else ():
+        _taking_text(part)
+    for param in command.params:
+        if param.type is click.STRING:
+            param.type = Text()
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,6 +91,10 @@ def cli(ctx: click.Context, home: Path | None, config: Path | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave the process: 0 done, 1 known failure, 2 usage."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path need not be UTF-8, but is shown.
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else arguments
     wants_json = "--json" in words
     try:

@@ -16,7 +16,9 @@ from strokemap.topic import check_path_length, load_topic
 
 
 @click.command()
-@click.option("--topic", required=True, metavar="T", help="A shipped topic (stroke, diabetes) or a TOML file.")
+@click.option(
+    "--topic", required=True, type=click.Path(), metavar="T", help="A shipped topic (stroke, diabetes) or a TOML file."
+)
 @click.option("--source", required=True, metavar="URL|FILE", help="A wiki's address, or an XML export.")
 @click.option("--path-length", type=int, help="Most links to follow from a starting term [default: the topic's].")
 @click.option("--max-pages", type=click.IntRange(1), help="Read no more pages than this.")
@@ -60,7 +62,9 @@ def crawl(
     cut = f" {build.made.passed_over} titles were passed over unread." if build.made.passed_over else ""
     cut += f" {build.made.unread} pages were left unread at --max-pages." if build.made.unread else ""
     failed = len(build.made.failed)
-    cut += f" {failed} titles failed, see `strokemap builds show`; --refresh tries them again." if failed else ""
+    # An export will never have what it has not got now.
+    again = "; --refresh tries them again" if "://" in source else ""
+    cut += f" {failed} titles failed, see `strokemap builds show`{again}." if failed else ""
     text = (
         f"Build {build.digest[:12]}: {len(build.terms)} terms, {len(build.links)} links from {build.made.pages} pages "
         f"({build.made.requests} requests or passes).{cut}{' Published.' if publish else ''}"

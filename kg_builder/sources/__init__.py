@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kg_builder.sources.base import Fetched, PageSource
 from kg_builder.sources.dump import XmlExport
+from strokemap.errors import SourceUnsupported
 from strokemap.progress import Progress
 
 __all__ = ["Fetched", "PageSource", "XmlExport", "open_source"]
@@ -20,6 +21,8 @@ def open_source(source: str, *, work: Path, contact: str = "", progress: Progres
     An export is read through once and kept indexed under ``work``. Errors: SourceUnsupported, SourceContactMissing,
     SourceUnreachable, SourceRefused, InputMissing, SourceMalformed.
     """
+    if not source:
+        raise SourceUnsupported("No source is named.", hint="Give an XML export or a wiki's address.", where="--source")
     if "://" not in source:
         return XmlExport.open(Path(source), work=work, progress=progress)
     from kg_builder.sources.mediawiki import MediaWiki

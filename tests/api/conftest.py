@@ -91,8 +91,9 @@ def web(demonstration: Demonstration) -> Iterator[TestClient]:
         yield web
 
 
-def headers_for(setup: Setup, role: str, *, subject: str = "someone", institution: str = "north") -> dict[str, str]:
+def headers_for(setup: Setup, role: str, *, subject: str = "", institution: str = "north") -> dict[str, str]:
     """Give the headers of a request by this role."""
+    subject = subject or {"patient": "north-000001"}.get(role, "someone")
     caller = Caller(role=role, subject=subject, institution=institution)
     text = make_token(caller, key=setup.keys.secret("token"), origin=setup.home.origin, now=utc_now())
     return {"Authorization": f"Bearer {text}"}

@@ -1,5 +1,7 @@
 import bz2
+import functools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -29,6 +31,11 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "bad.toml").write_text("name = ")
     (tmp_path / "receipt").write_text("no receipt")
     (tmp_path / "labels.tsv").write_text("name\tnear\nStroke\tperhaps\n")
+    (tmp_path / "latin.toml").write_bytes(b'contact = "\xe4"\n')
+    (tmp_path / "empty.ttl").write_bytes(b"")
+    (tmp_path / "text.ttl").write_text("this is no Turtle")
+    (tmp_path / "queries.jsonl").write_text('{"_id": "1", "text": "stroke"}\n')
+    (tmp_path / "qrels.tsv").write_text("1\tdocument\t1\n")
     return tmp_path
 
 
@@ -49,7 +56,14 @@ HOSTILE = [
     ["crawl", "--topic", "stroke", "--source", "{}/empty", "--path-length", "two"],
     ["crawl", "--topic", "stroke", "--source", "{}/empty", "--max-pages", "0"],
     ["crawl"],
+    ["crawl", "--topic", "stroke", "--source", ""],
+    ["crawl", "--topic", "{}/\udcff.toml", "--source", "{}/empty"],
     ["builds", "show", "abc"],
+    ["builds", "show", ""],
+    ["builds", "publish", ""],
+    ["builds", "import", "{}/empty.ttl"],
+    ["builds", "import", "{}/text.ttl"],
+    ["builds", "import", "{}/\udcff.ttl"],
     ["builds", "diff", "abc", "def"],
     ["builds", "publish", "abc"],
     ["builds", "rollback"],
@@ -57,6 +71,9 @@ HOSTILE = [
     ["export", "{}/out", "--format", "word"],
     ["curate", "reject", "Stroke", "--why", "x"],
     ["curate", "undo", "7", "--why", "x"],
+    ["curate", "accept", "\udcffx", "--why", "a"],
+    ["curate", "accept", "Stroke", "--why", "\udcff"],
+    ["curate", "rename", "Stroke", "x" * 10_000, "--why", "a"],
     ["curate", "queue"],
     ["articles", "import", "{}/missing.jsonl"],
     ["articles", "import", "{}/bad.jsonl", "--strict"],
@@ -95,18 +112,40 @@ HOSTILE = [
         "--no-expand",
     ],
     ["evaluate", "retrieval", "--corpus", "{}/missing", "--queries", "{}/missing", "--qrels", "{}/missing"],
+    [
+        "evaluate",
+        "retrieval",
+        "--corpus",
+        "{}/empty",
+        "--queries",
+        "{}/queries.jsonl",
+        "--qrels",
+        "{}/qrels.tsv",
+        "--no-expand",
+    ],
     ["ledger", "verify", "--receipt", "{}/missing"],
     ["ledger", "verify", "--receipt", "{}/receipt"],
+    ["ledger", "verify", "--receipt", "{}/receipt", "--key", "{}/missing"],
+    ["ledger", "verify", "--receipt", "{}/receipt", "--key", "{}/latin.xml"],
+    ["ledger", "verify", "--key", "{}/receipt"],
     ["ledger", "receipt", "99", "--out", "{}/out"],
     ["ledger", "open", "99"],
     ["ledger", "erase", "99", "--reason", "request"],
+    ["ledger", "erase", "0", "--reason", "\udcff"],
+    ["ledger", "erase", "0", "--reason", " "],
     ["token", "--role", "king", "--subject", "x"],
+    ["token", "--role", "curator", "--subject", ""],
+    ["token", "--role", "curator", "--subject", "\udcff"],
+    ["token", "--role", "patient", "--subject", ""],
+    ["token", "--role", "patient", "--subject", "somebody"],
     ["token", "--role", "institution", "--subject", "x"],
     ["serve", "--port", "99999"],
     ["serve"],
     ["--config", "{}/missing.toml", "config"],
     ["--config", "{}/bad.toml", "config"],
+    ["--config", "{}/latin.toml", "config"],
     ["nonsense"],
+    ["\udcff"],
 ]
 
 
@@ -260,6 +299,72 @@ def test_receipt_of_an_answer_verifies(demo_command: Callable, tmp_path: Path) -
     assert demo_command("ledger", "receipt", str(entry), "--out", tmp_path / "receipt").status == 0
     assert demo_command("ledger", "verify", "--receipt", tmp_path / "receipt").status == 0
     assert "weak arm" in demo_command("ledger", "open", str(entry)).out
+
+
+def test_receipt_verifies_elsewhere_with_the_public_key_alone(
+    demo_command: Callable, demonstration, tmp_path: Path
+) -> None:
+    receipt, key = tmp_path / "receipt", demonstration.setup.home.ledger / "vkey"
+    assert demo_command("ledger", "receipt", "0", "--out", receipt).status == 0
+    away = {"STROKEMAP_HOME": str(tmp_path / "home"), "STROKEMAP_KEYS": str(tmp_path / "keys")}
+    verify = [sys.executable, "-m", "api.cli.main", "ledger", "verify", "--receipt", receipt]
+    elsewhere = functools.partial(subprocess.run, env=os.environ | away, capture_output=True, text=True, check=False)
+    done = elsewhere([*verify, "--key", key])
+    assert done.stdout.startswith("Verified: entry 0 of "), done.stderr
+    assert list(tmp_path.iterdir()) == [receipt]
+    done = elsewhere(verify)
+    assert done.returncode == 1
+    assert "--key" in done.stderr
+
+
+@pytest.mark.parametrize("gone", [["checkpoint"], ["checkpoint", "tile"], ["."]])
+@pytest.mark.parametrize("cut", [False, True])
+def test_ledger_that_is_not_whole_is_not_signed_anew(
+    demo_command: Callable, demonstration, tmp_path: Path, gone: list[str], cut: bool
+) -> None:
+    home = tmp_path / "copy"
+    shutil.copytree(demonstration.setup.settings.home, home)
+    log = home / "ledger" / "log"
+    if cut:
+        log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    for name in gone:
+        path = home / "ledger" / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for arguments in (["verify"], ["receipt", "0", "--out", tmp_path / "out"], ["export", tmp_path / "out"]):
+        shown = demo_command("--home", home, "ledger", *arguments)
+        assert (shown.status, "(ledger.checkpoint.missing)" in shown.err) == (1, True), shown
+    # The answer is given where its entry still has a place of its own.
+    shown = demo_command("--home", home, "search", "stroke")
+    code = "ledger.log.damaged" if cut or gone == ["."] else "ledger.checkpoint.missing"
+    assert (shown.status, f"({code})" in shown.err) == (int(code == "ledger.log.damaged"), True), shown
+    assert demo_command("--home", home, "ledger", "verify").status == 1
+    assert not (home / "ledger" / "checkpoint").exists()
+
+
+def test_new_home_has_a_ledger_that_verifies(command: Callable) -> None:
+    assert command("ledger", "verify").out.startswith("Verified: 0 entries")
+
+
+def test_output_that_can_not_be_written_is_named(demo_command: Callable, tmp_path: Path) -> None:
+    shown = demo_command("ledger", "receipt", "0", "--out", tmp_path / "nowhere" / "receipt")
+    assert (shown.status, "(home.folder.unwritable)" in shown.err) == (1, True), shown
+
+
+def test_map_is_not_measured_under_another_topic(demo_command: Callable, tmp_path: Path) -> None:
+    (tmp_path / "labels.tsv").write_text("title\tnear\nAphasia\t1\n")
+    shown = demo_command("evaluate", "map", "--topic", "diabetes", "--labels", tmp_path / "labels.tsv")
+    assert (shown.status, "(map.topic.invalid)" in shown.err) == (1, True), shown
+
+
+def test_path_need_not_be_utf_8(demo_command: Callable, tmp_path: Path) -> None:
+    shown = demo_command("export", tmp_path / "\udcff.csv", "--format", "csv", "--json")
+    assert json.loads(shown.out)["out"] == str(tmp_path / "\udcff.csv")
+
+
+def test_error_repeats_no_whole_file(command: Callable, tmp_path: Path) -> None:
+    (tmp_path / "labels.tsv").write_text("x" * 10_000_000)
+    shown = command("evaluate", "map", "--topic", "stroke", "--labels", tmp_path / "labels.tsv")
+    assert len(shown.err) < 2000
 
 
 def test_erased_entry_can_not_be_opened_and_the_ledger_still_verifies(demo_command: Callable) -> None:

@@ -269,6 +269,9 @@ def test_browser_gets_a_page_for_an_error_and_a_program_a_problem(visit) -> None
     assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
     assert "access.denied" in page.text
     assert web.get("/map").headers["content-type"] == "application/problem+json"
+    page = web.get("/nosuch", headers={"Accept": "text/html"})
+    assert (page.status_code, "strokemap.http" in page.text, "Sign out" in page.text) == (404, True, True)
+    assert (web.get("/nosuch").status_code, web.get("/nosuch").json()["code"]) == (404, "strokemap.http")
 
 
 def test_own_form_is_told_from_a_foreign_one_by_its_origin(web: TestClient) -> None:

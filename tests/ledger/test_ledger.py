@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from strokemap.errors import (
     LedgerUnwritable,
     LogDamaged,
     ProofMismatch,
+    UsageError,
     VaultDamaged,
     VaultKeyWrong,
 )
@@ -44,8 +46,7 @@ def test_the_door_of_the_room_has_at_most_ten_names() -> None:
 def test_an_entry_goes_all_the_way(
     ledger: Ledger, entry: Entry, now: datetime, random_bytes: Callable[[int], bytes]
 ) -> None:
-    with pytest.raises(CheckpointMissing):
-        ledger.verify()
+    assert ledger.verify().size == ledger.status().published == 0
     index = ledger.record(entry, now=now, random_bytes=random_bytes)
     assert ledger.open(index) == entry.content
     ledger.publish()
@@ -116,6 +117,23 @@ def test_an_erasure_cut_short_before_the_log_heard_of_it_is_finished_by_erasing_
     assert ledger.erase(0, reason="again", now=now, random_bytes=random_bytes) == 1
 
 
+@pytest.mark.parametrize(("reason", "error"), [("", UsageError), (" \n", UsageError), ("\udcff", UnicodeEncodeError)])
+def test_a_reason_that_can_not_be_written_down_costs_no_content(
+    ledger: Ledger,
+    entry: Entry,
+    record: Callable[[int], None],
+    now: datetime,
+    random_bytes: Callable[[int], bytes],
+    reason: str,
+    error: type[Exception],
+) -> None:
+    record(1)
+    with pytest.raises(error):
+        ledger.erase(0, reason=reason, now=now, random_bytes=random_bytes)
+    assert ledger.open(0) == entry.content
+    assert ledger.status().size == 1
+
+
 def test_a_refused_entry_leaves_nothing_behind(
     ledger: Ledger, entry: Entry, now: datetime, random_bytes: Callable[[int], bytes]
 ) -> None:
@@ -156,6 +174,88 @@ def test_what_a_killed_writer_left_behind_does_not_fail_verification(
         verify_log(ledger.log.folder, trust=ledger.trust)
     assert ledger.verify().size == 2
     assert path.read_bytes() == whole
+
+
+def cut(ledger: Ledger, *, to: int) -> None:
+    log = ledger.log.folder / "log"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[: 1 + to]))
+
+
+@pytest.mark.parametrize("names", [("checkpoint",), ("checkpoint", "tile"), ("checkpoint", "tile", "vkey")])
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_a_ledger_that_falls_behind_what_was_published_is_neither_signed_nor_verified(
+    arguments: dict[str, object],
+    ledger: Ledger,
+    record: Callable[[int], None],
+    names: tuple[str, ...],
+    left: int,
+) -> None:
+    record(3)
+    ledger.publish()
+    cut(ledger, to=left)
+    for name in names:
+        path = ledger.log.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    again = open_ledger(**arguments)  # type: ignore[arg-type]
+    for act in (again.verify, again.publish, again.verify):
+        with pytest.raises(CheckpointMissing):
+            act()
+    if left < 3:
+        with pytest.raises(LogDamaged):
+            record(1)
+    assert not (ledger.log.folder / "checkpoint").exists()
+
+
+def test_a_ledger_put_back_to_an_older_state_is_neither_signed_nor_verified(
+    ledger: Ledger, record: Callable[[int], None], tmp_path: Path
+) -> None:
+    record(2)
+    ledger.publish()
+    shutil.copytree(ledger.log.folder, tmp_path / "older")
+    record(1)
+    ledger.publish()
+    shutil.rmtree(ledger.log.folder)
+    (tmp_path / "older").rename(ledger.log.folder)
+    for act in (ledger.verify, ledger.publish):
+        with pytest.raises(ProofMismatch, match="checkpoint over 3 entries"):
+            act()
+    with pytest.raises(LogDamaged, match="3 were signed"):
+        record(1)
+
+
+def test_a_ledger_that_is_gone_is_not_taken_for_a_new_one(
+    arguments: dict[str, object], ledger: Ledger, record: Callable[[int], None]
+) -> None:
+    record(1)
+    ledger.publish()
+    shutil.rmtree(ledger.log.folder)
+    again = open_ledger(**arguments)  # type: ignore[arg-type]
+    for act in (again.verify, again.publish):
+        with pytest.raises(CheckpointMissing):
+            act()
+    with pytest.raises(LogDamaged):
+        record(1)
+
+
+def test_a_crash_before_the_vault_heard_of_a_checkpoint_mends_itself(
+    ledger: Ledger, record: Callable[[int], None]
+) -> None:
+    vault = ledger.vault.path
+    for known in (0, 2):
+        before = vault.read_bytes()
+        record(2)
+        size = ledger.publish().size
+        vault.write_bytes(before)
+        assert ledger.vault.checkpoint().size == known
+        assert ledger.verify().size == ledger.publish().size == size
+        assert ledger.vault.checkpoint() == ledger.log.checkpoint()
+
+
+def test_a_crash_in_the_beginning_mends_itself(arguments: dict[str, object], ledger: Ledger) -> None:
+    (ledger.log.folder / "vkey").unlink()
+    ledger.vault.path.unlink()
+    assert open_ledger(**arguments).verify().size == 0  # type: ignore[arg-type]
+    assert ledger.publish() == ledger.vault.checkpoint()
 
 
 def test_verifying_a_log_that_is_missing_does_not_make_another(ledger: Ledger, record: Callable[[int], None]) -> None:

@@ -90,7 +90,7 @@ def test_a_changed_byte_in_a_larger_log_is_named_with_its_line_or_tile(published
         with pytest.raises(ProofMismatch) as failure:
             verify_log(published.folder, trust=trust)
         assert failure.value.where == f"ledger/{name}"
-        assert failure.value.message.count("root") == 2
+        assert "the log itself has the root that was signed" in failure.value.message
         tile.write_bytes(data)
 
 
