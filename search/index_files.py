@@ -64,8 +64,8 @@ def build_index(
     from search.describe import describe
 
     digests = library.digests()
-    made_of = [FORMAT, projection.digest, json.dumps(digests)]
-    digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+    # An article's digest covers its id.
+    digest = hashlib.sha256("\n".join([FORMAT, projection.digest, *digests.values()]).encode()).hexdigest()
 
     def described(articles: Iterable[Article]) -> Iterator[Marked]:
         # An article written by an older version, without some fields of today's, keeps the digest that the library has.
