@@ -6,14 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, check_institution
-from api.http.depends import IntakeDep, may
+from api.http.depends import IntakeDep, StoreRoute, at_store, may
 from api.schemas import AcquiredOut, ShortText, Strict, acquired_out
 from hive_queries.questions import FEWEST
 
-router = APIRouter(prefix="/api/v1/histories", tags=["histories"])
+router = APIRouter(prefix="/api/v1/histories", tags=["histories"], route_class=StoreRoute)
 
 
 @router.post("/{institution}/batches", openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}})
@@ -27,7 +26,7 @@ async def send_batch(
     """Take one extract as the request's body: one file, or a .zip of the folder that a format asks for."""
     check_institution(caller, institution)
     async with intake.received(request.stream()) as path:
-        acquired = await run_in_threadpool(intake.acquire, path, institution=institution, format=format)
+        acquired = await at_store(intake.acquire, path, institution=institution, format=format)
     return acquired_out(acquired, institution=institution)
 
 
