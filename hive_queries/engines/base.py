@@ -81,7 +81,7 @@ class HistoryStore(Protocol):
         """Run a query and give its rows one by one, over the batches that count when it starts.
 
         Parameters are bound by the driver, never pasted. Read it to its end: the store may be locked against changes
-        until then. Errors: HistoryStoreUnreachable.
+        until then. Errors: HistoryStoreUnreachable, HistoryStatementRefused.
         """
         ...
 
