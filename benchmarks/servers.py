@@ -77,20 +77,20 @@ def told(call: Callable[[], object], code: str) -> float:
     raise SystemExit(f"No {code} was told.")
 
 
-def lost_write(neo4j: Neo4jProcess) -> float:
-    """Freeze Neo4j in the middle of a write, and give the seconds until that is told."""
-    frozen: list[float] = []
+def lost_write(neo4j: Neo4jProcess, lose: Callable[[], None]) -> float:
+    """Lose Neo4j in the middle of a write, and give the seconds until that is told."""
+    lost: list[float] = []
 
-    def freeze(*_: object) -> None:
-        if not frozen:
-            neo4j.freeze()
-            frozen.append(time.monotonic())
+    def once(*_: object) -> None:
+        if not lost:
+            lose()
+            lost.append(time.monotonic())
 
     with closing(open_map_store(neo4j.url)) as store:
         build = made_up_map(terms=5_000, links=50_000)
-        told(lambda: store.write(build, texts=(), progress=freeze), "map.store.unreachable")
+        told(lambda: store.write(build, texts=(), progress=once), "map.store.unreachable")
     neo4j.thaw()
-    return round(time.monotonic() - frozen[0], 1)
+    return round(time.monotonic() - lost[0], 1)
 
 
 def over_http(folder: Path, path: str, *, map_store: str = "", history_store: str = "") -> float:
@@ -125,12 +125,12 @@ def measure_neo4j(folder: Path) -> Measured:
         measured = start(neo4j)
         wrong = neo4j.address(password="wrong")
         measured["wrong_password_told_after_seconds"] = told(lambda: open_map_store(wrong), "map.store.refused")
-        # Neo4j shuts nobody out after a single one.
-        measured["lost_write_told_after_seconds"] = lost_write(neo4j)
         with neo4j.frozen():
             frozen = told(lambda: open_map_store(neo4j.url), "map.store.unreachable")
             measured["frozen_told_after_seconds"] = frozen
             measured["frozen_503_after_seconds"] = over_http(folder, TERM, map_store=neo4j.url)
+        measured["frozen_in_a_write_told_after_seconds"] = lost_write(neo4j, neo4j.freeze)
+        measured["killed_in_a_write_told_after_seconds"] = lost_write(neo4j, neo4j.kill)
         return measured
     finally:
         neo4j.kill()
