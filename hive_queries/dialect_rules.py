@@ -162,7 +162,8 @@ _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[
     ),
     (
         (exp.Add, exp.Sub, exp.Mul),
-        is_constant,
+        # DATE_SUB(a, 1) is read as the addition of 1 * -1.
+        lambda node: is_constant(node) and not isinstance(node.parent, exp.TsOrDsAdd),
         "Too large a result is an error on DuckDB and silently wrong elsewhere: write the result itself.",
     ),
     (

@@ -151,7 +151,7 @@ def test_construct_that_differs_between_engines_is_refused_with_the_reason(text:
     [
         "SELECT a FROM t ORDER BY a ASC NULLS FIRST",
         "SELECT a / NULLIF(b, 0) AS c, a / 2 AS d FROM t",
-        "SELECT CAST(DATE_ADD(a, 3) AS DATE) AS b FROM t",
+        "SELECT CAST(DATE_ADD(a, 3) AS DATE) AS b, CAST(DATE_SUB(a, 3) AS DATE) AS c FROM t",
         "SELECT COALESCE(CONCAT_WS(',', SORT_ARRAY(COLLECT_LIST(a))), '') AS b FROM t",
         "SELECT t.a FROM t LEFT SEMI JOIN u ON t.a = u.a WHERE t.b = :wanted",
         "SELECT COUNT(*) AS n FROM t",
