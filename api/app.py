@@ -91,7 +91,7 @@ def refuse_self_made_keys(home: Home, keys: Keys) -> None:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # Answers are CPU work: more threads than this only make everyone wait longer.
+    # Answers are CPU work: more threads than this only make everyone wait longer. Who waits for a store has others.
     anyio.to_thread.current_default_thread_limiter().total_tokens = 2 * (os.cpu_count() or 1)
     service = cast(Doors, app.state.doors).service
     publisher = asyncio.create_task(_publish_regularly(service))

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.access import check_action
-from api.http.depends import BenchDep, ServiceDep
+from api.http.depends import BenchDep, ServiceDep, StoreRoute
 from api.schemas import term_out
 from api.screens import SameSite, Visitor, page
 from kg_builder.curate import ACTIONS, in_force
@@ -21,7 +21,7 @@ from strokemap.errors import StrokemapError
 
 _NEIGHBOURS_DRAWN = 18
 _LISTED = 20
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=StoreRoute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

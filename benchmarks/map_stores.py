@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.soak import write
+from benchmarks.soak import Measured, write
 from kg_builder.stores import open_map_store
 from strokemap.progress import silent
 
@@ -99,6 +99,25 @@ def main() -> None:
             neo4j["server_rss_mb_peak"] = server.memory_mb
             neo4j["server"] = f"Neo4j Community {VERSION}, heap {given.heap}"
     write("map_stores", {**sizes, "sqlite": embedded, "neo4j": neo4j}, command="python -m benchmarks.map_stores")
+    print(_table(embedded, neo4j))
+
+
+def _table(embedded: Measured, neo4j: Measured) -> str:
+    """Give the rows of the table in docs/how-to-neo4j.md."""
+
+    def row(label: str, text: str, more: str = "") -> str:
+        return f"| {label} | {text.format(**embedded)} | {text.format(**neo4j)}{more} |"
+
+    server = f", and {neo4j['server_rss_mb_peak']:,} MB in the server"
+    return "\n".join(
+        [
+            row("write", "{write_seconds:.0f} s, {write_rows_a_second:,} rows a second"),
+            row("read back", "{read_seconds:.0f} s, {read_rows_a_second:,} rows a second"),
+            row("one term with its links, half of the calls · 99 of 100", "{term_p50_ms} ms · {term_p99_ms} ms"),
+            row("greatest memory", "{client_rss_mb_peak:,} MB", server),
+            f"\nThe map itself takes {embedded['client_rss_mb_before']:,} MB of the memory on our side.",
+        ]
+    )
 
 
 if __name__ == "__main__":

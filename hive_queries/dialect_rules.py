@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from hive_queries.dialect_kinds import is_constant, kind_of, mixes
+
 # AND, OR, CASE, IF and EXISTS count as functions in sqlglot's tree.
 _FUNCTIONS = """
 AND OR CASE IF EXISTS COALESCE NULLIF CAST TRY_CAST CONCAT CONCAT_WS SORT_ARRAY ARRAY_SORT ARRAY_AGG
@@ -31,6 +33,7 @@ _REFUSED_FUNCTIONS = {
     "COUNT_IF": "Hive lacks it; use SUM(CASE …).",
     "CURRENT_DATE": "the clock is a parameter, so that an answer can be had again.",
     "CURRENT_TIMESTAMP": "the clock is a parameter, so that an answer can be had again.",
+    "DATE_TRUNC": "it gives a date on Hive, a time elsewhere.",
     "DAY_OF_WEEK": "DuckDB counts from another day.",
     "GREATEST": "with a NULL it is NULL on Hive, the greatest of the rest elsewhere; use CASE.",
     "GROUP_CONCAT": "Hive lacks it; use CONCAT_WS over SORT_ARRAY(COLLECT_LIST(…)).",
@@ -39,6 +42,7 @@ _REFUSED_FUNCTIONS = {
     "LOGICAL_AND": "Hive lacks it; use MIN(CASE …).",
     "LOGICAL_OR": "Hive lacks it; use MAX(CASE …).",
     "MONTHS_BETWEEN": "it is rounded to another number of digits.",
+    "NOW": "the clock is a parameter, so that an answer can be had again.",
     "PMOD": "DuckDB lacks it.",
     "RAND": "an answer must come out the same again.",
     "REGEXP_REPLACE": "Hive replaces every match, DuckDB the first.",
@@ -47,7 +51,6 @@ _REFUSED_FUNCTIONS = {
     "STACK": "DuckDB lacks it.",
     "STDDEV": "Hive divides by n, DuckDB by n - 1.",
     "SUBSTRING": "Hive counts a character beyond the first 65,536 as two and cuts it in half.",
-    "TIMESTAMP_TRUNC": "date_trunc gives a date on Hive, a time elsewhere.",
     "TRIM": "DuckDB takes off every kind of space, Hive and Spark the plain one.",
     "UNIX_TO_STR": "it depends on the session's time zone.",
     "UPPER": "ß becomes SS on Hive and Spark, another letter on DuckDB; use LOWER in a LIKE.",
@@ -69,6 +72,11 @@ _REFUSED_NODES = {
     "Mod": "% of a negative number or by zero differs.",
     "ILike": "Case folding differs: use LIKE on LOWER(…).",
     "RegexpLike": "Regular expressions differ: use LIKE.",
+    "Escape": "Hive lacks LIKE … ESCAPE.",
+    **dict.fromkeys(("BitwiseLeftShift", "BitwiseRightShift"), "Hive lacks << and >>."),
+    **dict.fromkeys(
+        ("Sort", "Cluster", "Distribute"), "It orders within parts only, and DuckDB leaves it out: use ORDER BY."
+    ),
     **dict.fromkeys(
         ("Struct", "Map", "VarMap", "Array", "Bracket"),
         "Nested values print differently on each engine: keep columns flat.",
@@ -119,7 +127,10 @@ def _uses_own_alias(node: exp.Expr) -> bool:
             if aliases & {column.name for column in item.find_all(exp.Column) if not column.table}:
                 return True
             aliases.add(item.alias)
-    return False
+    # A name that is also a column's means the column there.
+    aliases -= {column.name for item in node.expressions for column in item.find_all(exp.Column)}
+    clauses = [clause for clause in (node.args.get("where"), node.args.get("group")) if clause]
+    return any(column.name in aliases for clause in clauses for column in clause.find_all(exp.Column))
 
 
 _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[[Any], bool], str], ...] = (
@@ -133,10 +144,32 @@ _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[
         lambda node: node.name in _RESERVED,
         "A name is a reserved word on one of the engines; use another.",
     ),
+    (exp.TryCast, lambda node: bool(node.args.get("safe")), "Hive lacks TRY_CAST; CAST(… AS DATE) does the same."),
     (
         exp.Cast,
         lambda node: not (node.to.is_type("date") or isinstance(node.this, exp.Null)),
         "A cast rounds, wraps or prints differently on each engine; only CAST(… AS DATE) is the same.",
+    ),
+    (
+        (exp.Cast, exp.TsOrDsToDate),
+        lambda node: kind_of(node.this) == "text" and not re.fullmatch(r"\d{4}-\d\d-\d\d", node.this.name),
+        "Hive and Spark read more as a date than DuckDB, which fails on the rest: keep dates in columns of dates.",
+    ),
+    (
+        (exp.Add, exp.Sub),
+        lambda node: "date" in {kind_of(node.this), kind_of(node.expression)},
+        "Dates less dates are numbers on DuckDB, intervals elsewhere: use DATEDIFF or CAST(DATE_ADD(…) AS DATE).",
+    ),
+    (
+        (exp.Add, exp.Sub, exp.Mul),
+        # DATE_SUB(a, 1) is read as the addition of 1 * -1.
+        lambda node: is_constant(node) and not isinstance(node.parent, exp.TsOrDsAdd),
+        "Too large a result is an error on DuckDB and silently wrong elsewhere: write the result itself.",
+    ),
+    (
+        (exp.Predicate, exp.Coalesce, exp.Nullif, exp.Case, exp.If),
+        mixes,
+        "Hive compares no number with a text, and DuckDB does not mix them: give both as one or the other.",
     ),
     (
         (exp.TsOrDsAdd, exp.DateAdd, exp.DateSub),
@@ -161,8 +194,13 @@ _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[
     ),
     (
         (exp.Concat, exp.ConcatWs, exp.DPipe),
-        lambda node: any(isinstance(part, exp.Literal) and not part.is_string for part in node.iter_expressions()),
+        lambda node: any(kind_of(part) == "number" for part in node.iter_expressions()),
         "A number is printed differently, 1.50 as 1.5 on Hive: write it as a string.",
+    ),
+    (
+        exp.Literal,
+        lambda node: not (node.is_string or re.fullmatch(r"\d{1,18}(\.\d*[1-9])?", node.name)),
+        "Hive drops zeros at the end of a fraction, and exponents and longer numbers differ, too: write it plainly.",
     ),
     (
         exp.Literal,
@@ -174,6 +212,19 @@ _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[
         exp.Star,
         lambda node: not isinstance(node.parent, exp.Count),
         "Hive names the columns of * after the table, and their order is nobody's promise: list them.",
+    ),
+    (
+        exp.Table,
+        lambda node: bool(node.db),
+        "What stands before a table's name, a database or a format, is not the same elsewhere: leave it out.",
+    ),
+    (exp.FileFormatProperty, lambda node: not node.args.get("hive_format"), "USING is Spark's: write STORED AS."),
+    (exp.With, lambda node: bool(node.recursive), "Hive lacks WITH RECURSIVE."),
+    (exp.Distinct, lambda node: bool(node.args.get("on")), "DISTINCT ON is DuckDB's alone: use ROW_NUMBER."),
+    (
+        (exp.Limit, exp.Offset),
+        lambda node: not isinstance(node.expression, exp.Literal),
+        "Hive and Spark want a written number there.",
     ),
     (
         exp.Join,
@@ -221,10 +272,10 @@ _DIFFERENCES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[
 
 def why_refused(node: exp.Expr) -> str:
     """Say why a node does not mean the same everywhere; the empty string when it does."""
+    if reason := _REFUSED_NODES.get(type(node).__name__):
+        return reason
     if isinstance(node, exp.Func):
         name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name()
         if name not in _ALLOWED:
             return f"{name}: {_REFUSED_FUNCTIONS.get(name, 'nobody found yet that it means the same on all engines.')}"
-    return _REFUSED_NODES.get(type(node).__name__, "") or next(
-        (reason for kinds, differs, reason in _DIFFERENCES if isinstance(node, kinds) and differs(node)), ""
-    )
+    return next((reason for kinds, differs, reason in _DIFFERENCES if isinstance(node, kinds) and differs(node)), "")

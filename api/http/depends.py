@@ -1,12 +1,17 @@
-"""What routes ask for in their signatures: the service, and a caller who may do this."""
+"""What routes ask for in their signatures: the service, and a caller who may do this; where they wait for a store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, cast
+from functools import partial, wraps
+from inspect import iscoroutinefunction
+from typing import Annotated, Any, TypeVar, cast
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CollectorRegistry
 
@@ -17,7 +22,24 @@ from api.service import Service
 from api.tokens import read_token
 from strokemap.errors import TokenInvalid
 
+T = TypeVar("T")
+STORE_CALLS = CapacityLimiter(64)
+"""Calls at once that may wait for a store. Readers have the other threads to themselves, however long these hang."""
 _bearer = HTTPBearer(auto_error=False, description="A token made by `strokemap token`")
+
+
+async def at_store(call: Callable[..., T], *arguments: object, **named: object) -> T:
+    """Run a call that may wait for a store, in a thread that no reader needs."""
+    return await run_sync(partial(call, *arguments, **named), limiter=STORE_CALLS)
+
+
+class StoreRoute(APIRoute):
+    """A route that may wait for a store."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if not iscoroutinefunction(endpoint):
+            endpoint = wraps(endpoint)(partial(at_store, endpoint))
+        super().__init__(path, endpoint, **options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

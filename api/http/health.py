@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import generate_latest
 
-from api.http.depends import DoorsDep
+from api.http.depends import DoorsDep, at_store
 from api.schemas import EntryError, ReadyOut
 from strokemap.errors import StrokemapError
 
@@ -20,29 +24,26 @@ def healthz() -> str:
 
 
 @router.get("/readyz", responses={503: {"model": ReadyOut}})
-def readyz(doors: DoorsDep) -> Response:
+async def readyz(doors: DoorsDep) -> Response:
     """Say whether searches can be answered, and which store is out of reach (that alone does not stop answers)."""
-    problems: list[StrokemapError] = []
     home = doors.service.home
-    try:
-        doors.service.reader.current()
-        ready = True
-    except StrokemapError as error:
-        problems.append(error)
-        ready = False
-    for open_store in (doors.bench.store, doors.intake.store):
-        try:
-            with open_store():
-                pass
-        except StrokemapError as error:
-            problems.append(error)
+    asked = (lambda: nullcontext(doors.service.reader.current()), doors.bench.store, doors.intake.store)
+    reader, *stores = await asyncio.gather(*(at_store(_problem, one) for one in asked))
     document = ReadyOut(
-        ready=ready,
+        ready=reader is None,
         build=home.current("map"),
         profiles=home.current("profiles"),
-        problems=[EntryError(code=error.code, message=error.message) for error in problems],
+        problems=[EntryError(code=error.code, message=error.message) for error in (reader, *stores) if error],
     )
-    return JSONResponse(document.model_dump(), status_code=200 if ready else 503)
+    return JSONResponse(document.model_dump(), status_code=200 if document.ready else 503)
+
+
+def _problem(open_: Callable[[], AbstractContextManager[object]]) -> StrokemapError | None:
+    try:
+        with open_():
+            return None
+    except StrokemapError as error:
+        return error
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

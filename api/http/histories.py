@@ -6,13 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 
 from api.access import Caller, check_institution
-from api.http.depends import IntakeDep, ServiceDep, may
+from api.http.depends import IntakeDep, ServiceDep, StoreRoute, at_store, may
 from api.schemas import AcquiredOut, QuestionOut, ShortText, Strict, acquired_out
 
-router = APIRouter(prefix="/api/v1/histories", tags=["histories"])
+router = APIRouter(prefix="/api/v1/histories", tags=["histories"], route_class=StoreRoute)
 
 
 @router.post("/{institution}/batches", openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}})
@@ -26,7 +25,7 @@ async def send_batch(
     """Take one extract as the request's body: one file, or a .zip of the folder that a format asks for."""
     check_institution(caller, institution)
     async with intake.received(request.stream()) as path:
-        acquired = await run_in_threadpool(intake.acquire, path, institution=institution, format=format)
+        acquired = await at_store(intake.acquire, path, institution=institution, format=format)
     return acquired_out(acquired, institution=institution)
 
 

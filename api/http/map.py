@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from api.access import Caller
-from api.http.depends import BenchDep, ServiceDep, may
+from api.http.depends import BenchDep, ServiceDep, StoreRoute, may
 from api.schemas import DecisionIn, DecisionOut, PublishedOut, TermOut, decision_out, term_out
 
-router = APIRouter(prefix="/api/v1/map", tags=["map"])
+router = APIRouter(prefix="/api/v1/map", tags=["map"], route_class=StoreRoute)
 
 
 @router.get("/terms/{term_id:path}", dependencies=[Depends(may("read map"))])

@@ -28,7 +28,7 @@ def open_history_store(url: str) -> HistoryStore:
 
         return DuckDBStore(Path("/" + url.removeprefix(_DUCKDB).lstrip("/")))
     raise HistoryStoreUnsupported(
-        f"This version can't open a history store at {url.partition(':')[0]}:….",
+        "This version can't open such a history store.",
         hint="Give hive://… or duckdb:///ABSOLUTE/FOLDER, or leave history_store empty for a folder under home.",
         where="history_store",
     )

@@ -86,7 +86,7 @@ class HistoryStore(Protocol):
         """Run a query and give its rows one by one, over the batches that count when it starts.
 
         Parameters are bound by the driver, never pasted. Read it to its end: the store may be locked against changes
-        until then. Errors: HistoryStoreUnreachable, HistoryStoreDamaged.
+        until then. Errors: HistoryStoreUnreachable, HistoryStoreDamaged, HistoryStatementRefused.
         """
         ...
 

@@ -21,12 +21,13 @@ import duckdb
 from hive_queries.engines.base import Batch, BatchDigest, Cell, Parameter, rows_to_batches
 from hive_queries.engines.folder import BATCHES, PART, check_format, locked, make_fresh, put
 from hive_queries.statement import Statement, needed_by, read_shipped, tables
-from strokemap.errors import HistoryStoreDamaged, HistoryStoreUnreachable
+from strokemap.errors import HistoryStatementRefused, HistoryStoreDamaged, HistoryStoreUnreachable
 from strokemap.home import sync_folder
 
 FORMAT = "strokemap-histories-2"
 _TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "date": "DATE"}
 _FETCH = 1000
+_REFUSALS = (duckdb.DataError, duckdb.BinderException, duckdb.CatalogException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,12 @@ class DuckDBStore:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
+        except _REFUSALS as error:
+            raise HistoryStatementRefused(
+                f"The engine refused a statement ({type(error).__name__}).",
+                hint="A column is missing, or a value is not what the statement takes it for.",
+                where=str(self.root),
+            ) from None
         except (duckdb.Error, OSError) as error:
             # The engine's own message can hold a value of a row.
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import re
 import select
+import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import thrift_sasl
 from pyhive import hive
@@ -31,6 +33,7 @@ from strokemap.errors import (
     HistoryStoreRefused,
     HistoryStoreUnreachable,
 )
+from strokemap.hosts import look_up
 
 SESSION = {
     # Each engine reads its own names and leaves the others alone.
@@ -73,7 +76,7 @@ class Connection:
         logging.getLogger("thrift").setLevel(logging.CRITICAL)
         self._address = address
         self._broken = False
-        self._socket = TSocket(address.host, address.port)
+        self._socket = _Socket(address.host, address.port)
         self._socket.setTimeout(address.connect * 1000)
         try:
             self._session = hive.connect(
@@ -253,6 +256,16 @@ class Connection:
             hint="Check host, port and auth of the setting history_store, and whether the server runs.",
             where=self._address.where,
         )
+
+
+class _Socket(TSocket):  # type: ignore[misc]
+    """Looks its host up within its time limit, of which the connection has what is left."""
+
+    def _resolveAddr(self) -> list[Any]:  # noqa: N802
+        begun = time.monotonic()
+        found = look_up(self.host, self.port, 0, socket.SOCK_STREAM).result(self._timeout)
+        self.setTimeout(max(0.1, self._timeout - (time.monotonic() - begun)) * 1000)
+        return found
 
 
 class _Login(thrift_sasl.TSaslClientTransport):  # type: ignore[misc]

@@ -260,7 +260,7 @@ def _places(address: str) -> tuple[str, ...]:
         raise SourceUnsupported(
             "This is no address that pages can be read from.",
             hint="Give a wiki's address that begins with https:// or http://, or the path of an XML export.",
-            where=address.partition("?")[0].rpartition("@")[2][:200],
+            where="source",
         )
     if parts.username is not None:
         raise SourceUnsupported(

@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 
 GAP = 0.34
 """Seconds from the start of one request to the start of the next: 2.9 a second, 176 a minute."""
+GAP_HERE = 0.26
+"""The same on this machine itself: never more than four in a second."""
 SLOW = 1.0
 """Seconds; a slower answer shows that the wiki is busy."""
 REST = 5.0
@@ -40,8 +42,8 @@ class Pace:
 
     @classmethod
     def towards(cls, host: str, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> Pace:
-        """Give the pace for a host: only this machine itself may be asked faster."""
-        fast = {"gap": 0.0, "rest": 0.0, "first_wait": 0.05} if _is_loopback(host) else {}
+        """Give the pace for a host: only this machine itself may be asked a little faster."""
+        fast = {"gap": GAP_HERE, "rest": 0.0, "first_wait": 0.05} if _is_loopback(host) else {}
         return cls(clock=clock, sleep=sleep, **fast)
 
     @contextmanager

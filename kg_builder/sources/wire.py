@@ -35,6 +35,8 @@ LONGEST_URL = 6000
 LARGEST_ANSWER = 2**27
 TIMEOUTS = (5.0, 30.0)
 """Seconds to connect, and between two pieces of an answer."""
+FIRST_ANSWER = 10.0
+"""Seconds for the first piece of the first answer: an address that never answered may be wrong."""
 WHOLE = 120.0
 """Seconds for one whole answer, however steadily it drips."""
 _CHUNK = 2**16
@@ -79,7 +81,7 @@ class Wire:
         parts = urlsplit(address)
         folder, _, script = parts.path.rpartition("/")
         self.address = address
-        self._pace = pace
+        self._pace, self._timeouts = pace, timeouts
         self.put_off = False
         """Whether the wiki has asked for a longer pause than a crawl waits: it is not to be asked anything more."""
         self._answered = False
@@ -94,7 +96,6 @@ class Wire:
             pool=self,
             do_init=False,
             max_retries=0,
-            connection_options={"timeout": timeouts},
         )
 
     @property
@@ -127,6 +128,8 @@ class Wire:
     def request(self, method: str, url: str, **options: Any) -> _Body:
         """Send one request for mwclient and give its whole body; everything else is a fault or a refusal."""
         headers = dict(options.pop("headers", None) or {})
+        connect, read = self._timeouts
+        options["timeout"] = (connect, read if self._answered else min(read, FIRST_ANSWER))
         if method == "POST":
             # Wikimedia's caches then answer it like a GET, in the nearest data centre.
             headers["Promise-Non-Write-API-Action"] = "true"

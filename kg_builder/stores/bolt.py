@@ -32,6 +32,7 @@ from strokemap.errors import (
     MapStoreUnreachable,
     MapStoreUnsupported,
 )
+from strokemap.hosts import look_up
 
 _T = TypeVar("_T")
 Rows = list[list[Any]]
@@ -39,10 +40,20 @@ Rows = list[list[Any]]
 CONNECT_SECONDS = 3.0
 WAIT_SECONDS = 3.5
 """How long one statement may take where a person waits."""
+CLOSE_SECONDS = 1.0
 TRIES = 6
 """How often a statement is sent that the server itself took back: a deadlock, a moment of too little memory."""
 _IN_DOUBT = " If this was a change, look whether it was kept before you try again."
 _GONE = {"Neo.ClientError.Transaction.TransactionTimedOut", "Neo.ClientError.Transaction.TransactionTerminated"}
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Gives up a look-up of a host when the call is given up."""
+
+    async def getaddrinfo(
+        self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        return await asyncio.wrap_future(look_up(host, port, family, type, proto, flags))
 
 
 class Neo4jServer:
@@ -67,7 +78,7 @@ class Neo4jServer:
             ) from None
         # The driver warns of what we report ourselves, and may name the user: not on a person's terminal.
         logging.getLogger("neo4j").setLevel(logging.CRITICAL)
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="map store", daemon=True)
         self._thread.start()
 
@@ -95,9 +106,8 @@ class Neo4jServer:
 
     async def _close(self) -> None:
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self._driver.close()
-                await self._loop.shutdown_default_executor()
         except (TimeoutError, DriverError, OSError):
             return  # a server that is away needs no farewell
 

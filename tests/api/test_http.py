@@ -1,9 +1,11 @@
 import io
 import json
 import socket
+import threading
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,12 @@ from api.access import ALLOWED, ROLES
 from api.acquiring import Intake
 from api.app import make_app
 from api.curating import Bench
+from api.http.depends import STORE_CALLS
 from api.service import open_service, utc_now
+from kg_builder.stores.base import TermView
 from ledger import parse_receipt
 from search.article import KINDS, STAGES
+from strokemap.errors import MapStoreUnreachable
 from tests.servers.process import GIVEN_UP
 
 MATERIAL = Path(__file__).parents[2] / "api" / "demonstration"
@@ -241,6 +246,36 @@ def test_map_store_that_hangs_stops_curators_with_a_code_and_readers_not_at_all(
             assert "hunter2" not in answer.text
             found = web.post("/api/v1/search", json={"query": "aphasia"}, headers=token("clinician"))
             assert found.status_code == 200
+
+
+class HangingStore(Bench):
+    """A bench whose calls hang until they are let go, and are counted."""
+
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def term(self, title: str) -> TermView:
+        self.begun.release()
+        self.gate.wait()
+        raise MapStoreUnreachable("The map store can't be reached.", hint="", where=None)
+
+
+def test_calls_that_hang_at_a_store_take_no_thread_from_readers(demonstration: Any, token: Callable) -> None:
+    setup = demonstration.setup
+    bench = HangingStore(home=setup.home, store_url=setup.settings.map_store_url())
+    intake = Intake(home=setup.home, keys=setup.keys, store_url=setup.settings.history_store_url(), now=utc_now)
+    app = make_app(open_service(setup.home, setup.keys), bench=bench, intake=intake)
+    most = int(STORE_CALLS.total_tokens)
+    with TestClient(app, base_url="http://strokemap.test") as web, ThreadPoolExecutor(most + 1) as people:
+        try:
+            curator, reader = token("curator"), token("clinician")
+            asked = [people.submit(web.get, "/api/v1/map/terms/Aphasia", headers=curator) for _ in range(most)]
+            assert all(bench.begun.acquire(timeout=60) for _ in asked)
+            found = people.submit(web.post, "/api/v1/search", json={"query": "aphasia"}, headers=reader)
+            assert found.result(timeout=60).status_code == 200
+            assert not any(one.done() for one in asked)
+        finally:
+            bench.gate.set()
+        assert {one.result().status_code for one in asked} == {503}
 
 
 def test_decision_is_recorded_with_who(web: TestClient, token: Callable) -> None:

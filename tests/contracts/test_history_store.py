@@ -1,4 +1,4 @@
-"""What every history store holds to. To add one: give a fixture that opens it empty, and add its name to STORES."""
+"""What every HistoryStore holds to. A new implementation is one more branch in ``any_store``, and one in each list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from hive_queries.engines import Batch, BatchDigest, HistoryStore, open_history_
 from hive_queries.engines.duckdb import DuckDBStore
 from hive_queries.engines.hive import HiveStore
 from hive_queries.statement import read_shipped, tables
-from strokemap.errors import FormatUnknown, HistoryStoreDamaged, HistoryStoreUnreachable, HistoryStoreUnsupported
+from strokemap.errors import (
+    FormatUnknown,
+    HistoryStatementRefused,
+    HistoryStoreDamaged,
+    HistoryStoreUnreachable,
+    HistoryStoreUnsupported,
+)
 
 SERVERS = ("hive", "spark")
 STORES = ("duckdb", *(pytest.param(name, marks=pytest.mark.server) for name in SERVERS))
@@ -120,6 +126,22 @@ def test_hostile_parameter_is_a_value(any_store: HistoryStore, land: Land, text:
     any_store.add(batch("a"), landed=land(("k1", "A")))
     (echo,) = read_statements("SELECT COUNT(*) AS n, MAX(:x) AS x FROM conditions WHERE code <> :x", where="")
     assert list(any_store.run(echo, parameters={"x": text})) == [(1, text)]
+
+
+def test_statement_that_the_engine_refuses_is_told_from_a_store_out_of_reach(any_store: HistoryStore) -> None:
+    (unknown,) = read_statements("SELECT canary FROM batches", where="")
+    with pytest.raises(HistoryStatementRefused) as refusal:
+        list(any_store.run(unknown, parameters={}))
+    assert "canary" not in f"{refusal.value.message}{refusal.value.hint}"
+    assert not refusal.value.retryable
+
+
+def test_number_too_large_for_duckdb_is_a_refusal(tmp_path: Path, land: Land) -> None:
+    store = open_history_store(f"duckdb:///{tmp_path / 'histories'}")
+    store.add(batch("a", acquired_us=2), landed=land(("k1", "A")))
+    (large,) = read_statements("SELECT acquired_us * 9000000000000000000 AS n FROM batches", where="")
+    with pytest.raises(HistoryStatementRefused):
+        list(store.run(large, parameters={}))
 
 
 def test_every_table_and_view_can_be_read(any_store: HistoryStore) -> None:

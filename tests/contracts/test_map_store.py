@@ -1,4 +1,4 @@
-"""What every MapStore keeps. A new implementation is one more branch in ``store``."""
+"""What every MapStore keeps. A new implementation is one more branch in ``open_store``, and one in IMPLEMENTATIONS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every PageSource keeps. A new implementation is one more branch in ``open_wiki``."""
+"""What every PageSource keeps. A new implementation is one more branch in ``open_wiki``, and one in IMPLEMENTATIONS."""
 
 from __future__ import annotations
 
@@ -196,9 +196,9 @@ def test_hundreds_of_titles_at_once_are_answered(open_wiki: Opener) -> None:
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS.values())
 def test_signatures_are_those_of_the_seam(implementation: type) -> None:
-    for method in ("fetch", "close"):
+    for method in ("fetch", "changed", "close"):
         ours, seam = (inspect.signature(getattr(owner, method)) for owner in (implementation, PageSource))
-        assert ours == seam
+        assert ours == seam, method
 
 
 def test_dials_of_the_fake_work() -> None:

@@ -62,6 +62,28 @@ def load(stores: Stores, path: Path, format: str, *, institution: str, folder: P
     }
 
 
+def load_at_once(stores: Stores, path: Path, format: str, *, institution: str, folder: Path) -> None:
+    """Acquire one extract into the server's store from two homes at once, and then into both stores once more."""
+    taken: list[bool] = []
+
+    # Two homes, so that only the store itself can keep them apart.
+    def one(name: str, number: int) -> None:
+        done = load({name: stores[name]}, path, format, institution=institution, folder=folder / str(number))
+        taken.append(done[name].already)
+
+    loads = [threading.Thread(target=one, args=(next(reversed(stores)), number)) for number in (1, 2)]
+    for thread in loads:
+        thread.start()
+    for thread in loads:
+        thread.join(timeout=300)
+    assert sorted(taken) == [False, True]
+    load({"duckdb": stores["duckdb"]}, path, format, institution=institution, folder=folder)
+    before = {name: store.batches() for name, store in stores.items()}
+    done = load(stores, path, format, institution=institution, folder=folder)
+    assert all(item.already for item in done.values())
+    assert {name: store.batches() for name, store in stores.items()} == before
+
+
 def answers(store: HistoryStore) -> dict[str, list[object]]:
     """Everything that is shipped, asked, with types."""
     texts = {name: read_shipped(f"{name}.hql")[0] for name in ("profile", "status", "batches", "codes")}
@@ -169,6 +191,8 @@ CASE WHEN 'a' IN ('b', NULL) THEN 1 ELSE 0 END
 CASE WHEN '' IS NULL THEN 1 ELSE 0 END
 CASE WHEN :small + :tiny = 0.3 THEN 1 ELSE 0 END
 CASE WHEN '10' < '9' THEN 1 ELSE 0 END
+7 & 3
+7 ^ 3
 7 / 2
 -7 / 2
 :small * 3
@@ -189,37 +213,23 @@ def test_what_the_linter_takes_has_one_value_on_every_engine(stores: Stores, ist
 def test_same_extract_twice_and_two_loads_at_once_change_nothing(
     stores: Stores, ist_file: Writer, tmp_path: Path
 ) -> None:
-    path = ist_file({}, {"RDEF4": "Y"})
-    taken: list[bool] = []
-
-    def one(name: str, number: int) -> None:
-        done = load({name: stores[name]}, path, "ist", institution="north", folder=tmp_path / str(number))
-        taken.append(done[name].already)
-
-    # Two homes, so that only the store itself can keep them apart.
-    loads = [threading.Thread(target=one, args=(next(reversed(stores)), number)) for number in (1, 2)]
-    for thread in loads:
-        thread.start()
-    for thread in loads:
-        thread.join(timeout=120)
-    assert sorted(taken) == [False, True]
-    load({"duckdb": stores["duckdb"]}, path, "ist", institution="north", folder=tmp_path)
+    load_at_once(stores, ist_file({}, {"RDEF4": "Y"}), "ist", institution="north", folder=tmp_path)
     assert_same(stores)
-    before = {name: store.batches() for name, store in stores.items()}
-    assert all(done.already for done in load(stores, path, "ist", institution="north", folder=tmp_path).values())
-    assert {name: store.batches() for name, store in stores.items()} == before
 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_real_sample_has_the_same_profiles_on_every_engine(stores: Stores, test_data: Path, tmp_path: Path) -> None:
+def test_real_sample_sent_twice_and_at_once_has_the_same_profiles_on_every_engine(
+    stores: Stores, test_data: Path, tmp_path: Path
+) -> None:
     patients = test_data / "patients"
     sample = tmp_path / "ist-2000.csv"
     with gzip.open(patients / "ist.csv.gz", "rt", encoding="utf-8") as whole:
         sample.write_text("".join(islice(whole, 2001)), encoding="utf-8")
-    for path, format, institution in ((sample, "ist", "ist"), (patients / "synthea-a", "synthea", "a")):
-        done = load(stores, path, format, institution=institution, folder=tmp_path)
-        assert len({(item.rows, item.patients, item.quarantined) for item in done.values()}) == 1
+    load_at_once(stores, sample, "ist", institution="ist", folder=tmp_path)
+    done = load(stores, patients / "synthea-a", "synthea", institution="a", folder=tmp_path)
+    assert len({(item.rows, item.patients, item.quarantined) for item in done.values()}) == 1
+    assert len({tuple((item.rows, item.patients) for item in store.batches()) for store in stores.values()}) == 1
     assert len(assert_same(stores)["profile"]) == 3000
     versions = {
         make_profiles(store, folder=tmp_path / f"profiles-{name}", progress=silent, now=NOW).version

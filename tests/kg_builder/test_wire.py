@@ -12,6 +12,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
@@ -94,9 +95,9 @@ def time() -> Time:
 def connect(time: Time) -> Iterator[Callable[..., Wire]]:
     opened: list[Wire] = []
 
-    def open_(address: str) -> Wire:
+    def open_(address: str, *, read: float = 0.3) -> Wire:
         pace = Pace(clock=time, sleep=time.sleep)
-        opened.append(Wire(address, contact="ops@hospital.example", pace=pace, timeouts=(1.0, 0.3)))
+        opened.append(Wire(address, contact="ops@hospital.example", pace=pace, timeouts=(1.0, read)))
         return opened[-1]
 
     yield open_
@@ -225,9 +226,12 @@ def test_other_errors_of_the_api_end_at_once(wire: Wire, server: Scripted, code:
     assert len(caught.value.message) < 120
 
 
-def test_hanging_host_is_given_up_soon_where_it_never_answered(connect: Callable[..., Wire]) -> None:
+def test_hanging_host_is_given_up_soon_where_it_never_answered(
+    connect: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kg_builder.sources.wire.FIRST_ANSWER", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        wire = connect(f"http://127.0.0.1:{silent.getsockname()[1]}/api.php")
+        wire = connect(f"http://127.0.0.1:{silent.getsockname()[1]}/api.php", read=3600)
         with pytest.raises(SourceUnreachable, match="in time"):
             wire.ask()
     assert wire.requests == FIRST_TRIES
@@ -247,6 +251,32 @@ def test_plain_port_asked_for_tls_is_told(connect: Callable[..., Wire], server: 
     wire = connect(server.address.replace("http:", "https:"))
     with pytest.raises(SourceUnreachable, match="secure"):
         wire.ask()
+
+
+def test_answer_that_drips_for_ever_is_given_up(
+    connect: Callable[..., Wire], time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes within the time limit; by the clock of the test a minute passes between them."""
+    monkeypatch.setattr("kg_builder.sources.wire._CHUNK", 1)
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        wire = connect(f"http://127.0.0.1:{dripping.getsockname()[1]}/api.php", read=60)
+
+        def drip() -> None:
+            for _ in range(FIRST_TRIES):
+                caller, _ = dripping.accept()
+                with caller, suppress(OSError):
+                    caller.recv(65536)
+                    caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+                    while True:
+                        time.now += 60
+                        caller.sendall(b" ")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with pytest.raises(SourceUnreachable, match="takes too long"):
+            wire.ask()
+        thread.join()
+    assert wire.requests == FIRST_TRIES
 
 
 def test_endless_answer_is_given_up(wire: Wire, server: Scripted, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:

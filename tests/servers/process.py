@@ -18,7 +18,7 @@ START_SECONDS = 180
 GIVEN_UP = 30.0
 """Seconds after which a wait was ended by a limit of ours, however busy the machine: other limits are longer, or none.
 
-That the limits are under 5 s is held by their values, and on a quiet machine by benchmarks/servers.py.
+That the limits are under 5 s is held by their values (test_bad_addresses.py), and measured by benchmarks/servers.py.
 """
 
 
