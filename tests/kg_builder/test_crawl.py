@@ -221,9 +221,16 @@ def test_titles_passed_over_do_not_use_up_the_limit(open_wiki: Opener, frontier:
     assert (lengths(crawled)["Louvre"], crawled.made.passed_over, crawled.made.unread) == (2, 2, 0)
 
 
-def test_undone_decision_has_no_effect(open_wiki: Opener, frontier: Frontier) -> None:
-    decisions = [decision(1, "reject", "Brain"), decision(2, "undo", "Brain", "1")]
-    assert "Brain" in lengths(run(open_wiki(WIKI), frontier, decisions=decisions))
+@pytest.mark.parametrize(("action", "refused"), [("accept", ("Brain",)), ("reject", ())])
+def test_undone_decision_has_no_effect(
+    action: str, refused: tuple[str, ...], open_wiki: Opener, frontier: Frontier
+) -> None:
+    decided, undone = decision(1, action, "Brain"), decision(2, "undo", "Brain", "1")
+    builds = [
+        lengths(run(open_wiki(WIKI), frontier, judge=Refusing(*refused), decisions=decisions))
+        for decisions in ([decided], [decided, undone])
+    ]
+    assert ["Brain" in found for found in builds] == [bool(refused), not refused]
 
 
 def test_new_decision_is_heeded_when_the_crawl_is_resumed(open_wiki: Opener, frontier: Frontier) -> None:
