@@ -35,7 +35,7 @@ judge = "model"
 """
 LARGE = TOPIC.replace("path_length = 2", "path_length = 5").replace('"model"', '"everything"')
 LARGE_OF = 100_000
-PAIRS = 3
+PAIRS = 2
 
 
 def pages(count: int) -> Iterator[str]:
