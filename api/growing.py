@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +11,7 @@ from api.judging import model_in_force
 from kg_builder import Build, assemble, crawl, open_source
 from kg_builder.crawl import forget_changed
 from kg_builder.decisions import apply_decisions, curated_texts
-from kg_builder.frontier import Frontier
+from kg_builder.frontier import Frontier, frontier_folder
 from kg_builder.judge import open_judge
 from strokemap.progress import Progress
 from strokemap.topic import Topic
@@ -39,12 +38,11 @@ def grow(asked: Crawl, *, bench: Bench, now: datetime, progress: Progress) -> Bu
     """
     topic = asked.topic if asked.path_length is None else replace(asked.topic, path_length=asked.path_length)
     work = bench.home.work / "crawl"
-    key = hashlib.sha256(repr((topic, asked.source, asked.max_pages)).encode()).hexdigest()[:16]
     with (
         bench.home.lock("crawl", wait=False),
         closing(open_source(asked.source, work=work, contact=asked.contact, progress=progress)) as source,
     ):
-        frontier = Frontier.open(work / key)
+        frontier = Frontier.open(frontier_folder(work, topic=topic, source=source.name))
         try:
             if asked.refresh:
                 forget_changed(frontier, source=source, now=now, progress=progress)

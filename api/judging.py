@@ -40,8 +40,10 @@ def model_in_force(home: Home) -> LinearModel:
 def train(bench: Bench, *, contact: str, progress: Progress, now: datetime) -> tuple[LinearModel, int]:
     """Train on the shipped examples and the decisions, and put the model in force; give it and how many were learnt.
 
-    Errors: JudgeWorse, after which the old model is still in force, and what the published build's source raises.
+    What the crawl of the published build kept is not asked for again, and no more pages are read than it read. Errors:
+    JudgeWorse, after which the old model is still in force, HomeBusy during a crawl, and what the source raises.
     """
+    from kg_builder.frontier import frontier_folder
     from kg_builder.judge.decided import measure_decided
     from kg_builder.judge.train import Decided, train_beside
 
@@ -49,13 +51,17 @@ def train(bench: Bench, *, contact: str, progress: Progress, now: datetime) -> t
     decided: tuple[Decided, ...] = ()
     if any(one.action in ("accept", "reject") for one in decisions):
         build, work = bench.read(None), bench.home.work / "crawl"
-        with closing(open_source(build.made.source, work=work, contact=contact, progress=progress)) as source:
+        with (
+            bench.home.lock("crawl", wait=False),
+            closing(open_source(build.made.source, work=work, contact=contact, progress=progress)) as source,
+        ):
             decided = measure_decided(
                 build.topic,
                 source=source,
                 judge=open_judge(build.topic, model=in_force),
                 decisions=decisions,
-                work=work,
+                kept=frontier_folder(work, topic=build.topic, source=source.name),
+                max_pages=build.made.pages if build.made.unread else None,
                 progress=progress,
                 now=now,
             )

@@ -7,6 +7,7 @@ What a crawl has read stays when it has come to its end, so that the next one ne
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from kg_builder.packing import pack, unpack
 from kg_builder.sources.base import Fetched
 from kg_builder.titles import normalise_title
 from strokemap.errors import HomeUnwritable
+from strokemap.topic import Topic
 
 FORMAT = 3
 _SCHEMA = """
@@ -27,6 +29,11 @@ _SCHEMA = """
     CREATE TABLE pages (title TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE levels (path_length INTEGER PRIMARY KEY, judgements TEXT NOT NULL);
 """
+
+
+def frontier_folder(work: Path, *, topic: Topic, source: str) -> Path:
+    """Give the folder under ``work`` for what a crawl of this topic reads from the source of this name."""
+    return work / hashlib.sha256(repr((topic, source)).encode()).hexdigest()[:16]
 
 
 class Frontier:

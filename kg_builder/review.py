@@ -10,10 +10,12 @@ Pure, and the same each time.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, combinations
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,12 +99,15 @@ def _common_names(projection: Projection, keys: list[str]) -> Iterator[tuple[tup
 
 def _slips(keys: list[str]) -> list[tuple[int, int]]:
     """Give the titles that one letter more, less or otherwise, or two swapped, turn into each other."""
-    shorter: dict[str, set[int]] = defaultdict(set)
+    cuts, owners = array("Q"), array("I")
     for term, key in enumerate(keys):
         if len(key) >= LEAST_LETTERS:
-            for cut in {key, *(key[:at] + key[at + 1 :] for at in range(len(key)))}:
-                shorter[cut].add(term)
-    pairs = {pair for terms in shorter.values() for pair in _pairs(terms)}
+            shorter = {key, *(key[:at] + key[at + 1 :] for at in range(len(key)))}
+            # Checksums instead of texts: a tenth of the memory. A pair that only these bring together is no slip.
+            cuts.extend(crc32(cut.encode()) for cut in shorter)
+            owners.extend([term] * len(shorter))
+    terms = np.array(owners, dtype=np.int64)
+    pairs = {pair for group in _groups(np.array(cuts)) for pair in _pairs(set(terms[group].tolist()))}
     return sorted((a, b) for a, b in pairs if _one_slip(keys[a], keys[b]))
 
 
@@ -150,7 +155,11 @@ def _signature(neighbours: NDArray[np.uint64], starts: NDArray[np.int64], *, ban
 
 def _groups(values: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
     order = np.argsort(values, kind="stable")
-    return [group for group in np.split(order, np.flatnonzero(np.diff(values[order])) + 1) if len(group) > 1]
+    ordered = values[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] + np.uint64(1)))
+    sizes = np.diff(starts, append=len(order))
+    several = sizes > 1
+    return [order[start : start + size] for start, size in zip(starts[several], sizes[several], strict=True)]
 
 
 def _pairs(terms: Collection[int]) -> Iterator[tuple[int, int]]:

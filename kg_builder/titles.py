@@ -39,11 +39,13 @@ _LANGUAGE = re.compile(
     r"|vep|vi|vls|vo|wa|war|wo|wuu|xal|xh|xmf|yi|yo|za|zea|zh|zh-classical|zh-min-nan|zh-yue|zu"
 )
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_ERA = "(?:[ ](?:AD|CE|BC|BCE))?"
+_YEARS = rf"(?:\d{{3,4}}s?|\d{{1,2}}(?:st|nd|rd|th)[ ](?:century|millennium)){_ERA}"
 _NO_SUBJECT = re.compile(
-    rf"""(?: (?:AD|CE)[ ]\d{{1,4}} | \d{{1,4}}(?:[ ](?:AD|CE|BC|BCE))? | \d{{1,4}}s(?:[ ](?:BC|BCE))?
-      | \d{{1,2}}(?:st|nd|rd|th)[ ](?:century|millennium)(?:[ ](?:AD|CE|BC|BCE))?
-      | {_MONTH}(?:[ ]\d{{1,4}})? | \d{{1,2}}[ ]{_MONTH} | \d{{3,4}}[ ]in[ ].+
-      | (?:Lists?|Index|Outline|Timeline|Glossary)[ ]of[ ].+ )""",
+    rf"""(?: (?:AD|CE)[ ]\d{{1,4}} | \d{{1,4}}s?{_ERA}(?:[ ]\((?:year|decade)\))? | {_YEARS}(?:[ ]in[ ].+)?
+      | (?:Births|Deaths)[ ]in[ ](?:{_MONTH}[ ])?{_YEARS}
+      | {_MONTH}(?:[ ]\d{{1,2}},)?(?:[ ]\d{{1,4}})? | \d{{1,2}}[ ]{_MONTH}(?:[ ]\d{{1,4}})?
+      | (?:Lists?|Alphabetical[ ]list|Index|Outline|Timeline|Glossary|Bibliography)[ ]of[ ].+ )""",
     re.VERBOSE,
 )
 

@@ -40,8 +40,10 @@ _ABBREVIATION = re.compile(
     r"e\.g|i\.e|cf|vs|etc|al|dr|prof|mr|mrs|ms|st|no|vol|pp|fig|approx|ca|inc|ltd|jr|sr|dept|eds?|est"
     r"|(?:[^\W\d_]\.)*[^\W\d_]"  # initials
 )
+# Pages that tell meanings apart, and those that only list what bears a name. "Disambiguation needed" marks one link.
 _DISAMBIGUATION = re.compile(
-    r"disambig|dab|disamb|hndis|geodis|hospitaldis|schooldis|disambiguation page|.*disambiguation"
+    r"(?!.*need).*disambig.*|disamb|(?:math)?dab|(?:hn|geo|hospital|school|number|road|mil-unit-)dis(?:-cleanup)?"
+    r"|sia|set index(?: article)?|surname|given name|nickname|(?:ship|mountain|road|sport|lake|storm) ?index"
 )
 _REDIRECT = re.compile(r"\s*#redirect\s*:?\s*\[\[([^\[\]|\n]+)", re.IGNORECASE)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 
 from kg_builder.crawl import crawl
@@ -30,7 +31,8 @@ class _Listener:
 
     @property
     def name(self) -> str:
-        return self.judge_.name
+        """Another name than the judge's: no judgement that was kept stands in for one to be heard."""
+        return f"{self.judge_.name}, listened to"
 
     def worth_reading(self, title: str, sentences: Sequence[str]) -> bool:
         return title in self.ruled or self.judge_.worth_reading(title, sentences)
@@ -58,20 +60,23 @@ def measure_decided(
     source: PageSource,
     judge: Judge,
     decisions: Sequence[Decision],
-    work: Path,
+    kept: Path,
+    max_pages: int | None,
     progress: Progress,
     now: datetime,
 ) -> tuple[Decided, ...]:
     """Crawl once more and measure each page that a curator accepted or rejected, by title; unreached ones are left out.
 
-    The later decision counts. Errors: those of ``crawl``.
+    Only what the frontier in the folder ``kept`` lacks is read, and nothing there changes. The later decision counts.
+    Errors: those of ``crawl``.
     """
     ruled = {one.term: one.action == "accept" for one in in_force(decisions) if one.action in ("accept", "reject")}
     if not ruled:
         return ()
     listener = _Listener(judge_=judge, ruled=ruled)
-    work.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=work) as folder:
+    kept.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=kept.parent) as folder:
+        copytree(kept, folder, dirs_exist_ok=True)
         frontier = Frontier.open(Path(folder))
         try:
             crawl(
@@ -79,7 +84,7 @@ def measure_decided(
                 source=source,
                 judge=listener,
                 frontier=frontier,
-                max_pages=None,
+                max_pages=max_pages,
                 progress=progress,
                 now=now,
             )

@@ -30,7 +30,7 @@ from kg_builder.wikitext import parse_page
 from strokemap.model import LinearModel
 from strokemap.topic import Topic
 
-THRESHOLD = 0.35
+THRESHOLD = 0.33
 REGULARISATION = 0.03
 """Strong: a few hundred short pages can't tell fine weights."""
 BELIEVED_BY_HALF = frozenset(

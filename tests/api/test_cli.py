@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from api.cli.main import COMMANDS
+from api.demo import MATERIAL
 from api.indexing import KEPT
 
 
@@ -391,6 +393,37 @@ def test_decision_changes_the_next_build_and_is_undone(demo_command: Callable) -
     assert f"Dysarthria ← decision {number}: reject Dysarthria (a test)" in said
     demo_command("curate", "undo", str(number), "--why", "the test is over")
     assert json.loads(demo_command(*crawl).out)["digest"] == first["digest"]
+
+
+@pytest.fixture
+def copied_command(demo_command: Callable, demonstration, tmp_path: Path) -> Callable:
+    """Run one command on a copy of the demonstration's home."""
+    copy = shutil.copytree(demonstration.setup.settings.home, tmp_path / "copy")
+    return partial(demo_command, "--home", copy)
+
+
+def test_rollback_publishes_what_was_published_before(copied_command: Callable, tmp_path: Path) -> None:
+    first = json.loads(copied_command("export", tmp_path / "map", "--format", "csv", "--json").out)["digest"]
+    crawl = ("crawl", "--topic", "stroke", "--source", MATERIAL / "pages.xml", "--publish", "--json")
+    copied_command("curate", "reject", "Dysarthria", "--why", "a test")
+    assert json.loads(copied_command(*crawl).out)["digest"] != first
+    assert json.loads(copied_command("builds", "rollback", "--json").out) == {"digest": first}
+
+
+def test_judge_shows_its_weights_learns_and_shows_what_it_learnt(copied_command: Callable) -> None:
+    shipped = json.loads(copied_command("judge", "show", "--json").out)
+    assert shipped["model"] == "shipped"
+    assert shipped["features"].keys() >= {"links_alike", "opening_alike"}
+    assert f"threshold: {shipped['threshold']}\n" in copied_command("judge", "show").out
+    for term in json.loads(copied_command("curate", "queue", "--limit", "6", "--json").out):
+        copied_command("curate", "accept", term["term"], "--why", "a test")
+    shown = copied_command("judge", "train", "--json")
+    assert shown.status == 0, shown.err
+    taught = json.loads(shown.out)
+    assert taught["decisions"] == 6
+    again = json.loads(copied_command("judge", "show", "--json").out)
+    assert again["model"].endswith("judge.json")
+    assert again["trained_on"] == taught["trained_on"] != shipped["trained_on"]
 
 
 def test_exported_build_is_imported_elsewhere_under_the_same_digest(demo_command: Callable, tmp_path: Path) -> None:

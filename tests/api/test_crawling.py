@@ -153,7 +153,7 @@ main(sys.argv[4:])
 """
 
 
-@pytest.mark.parametrize(("owner", "name", "step"), [("_Reader", "feed", 2), ("XmlExport", "fetch", 4)])
+@pytest.mark.parametrize(("owner", "name", "step"), [("Reader", "feed", 2), ("XmlExport", "fetch", 4)])
 def test_crawl_stopped_from_the_keyboard_says_how_to_go_on_and_ends_in_the_same_build(
     owner: str, name: str, step: int, crawl: Callable, topic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from kg_builder.build import assemble
 from kg_builder.crawl import BATCH, Crawled, crawl
 from kg_builder.frontier import Frontier
 from kg_builder.judge.base import Context
+from kg_builder.judge.decided import measure_decided
+from kg_builder.judge.rules import EverythingJudge
 from kg_builder.model import Build, Candidate, Decision, Judgement
 from kg_builder.sources import PageSource, open_source
 from kg_builder.sources.base import Fetched
@@ -218,9 +221,16 @@ def test_titles_passed_over_do_not_use_up_the_limit(open_wiki: Opener, frontier:
     assert (lengths(crawled)["Louvre"], crawled.made.passed_over, crawled.made.unread) == (2, 2, 0)
 
 
-def test_undone_decision_has_no_effect(open_wiki: Opener, frontier: Frontier) -> None:
-    decisions = [decision(1, "reject", "Brain"), decision(2, "undo", "Brain", "1")]
-    assert "Brain" in lengths(run(open_wiki(WIKI), frontier, decisions=decisions))
+@pytest.mark.parametrize(("action", "refused"), [("accept", ("Brain",)), ("reject", ())])
+def test_undone_decision_has_no_effect(
+    action: str, refused: tuple[str, ...], open_wiki: Opener, frontier: Frontier
+) -> None:
+    decided, undone = decision(1, action, "Brain"), decision(2, "undo", "Brain", "1")
+    builds = [
+        lengths(run(open_wiki(WIKI), frontier, judge=Refusing(*refused), decisions=decisions))
+        for decisions in ([decided], [decided, undone])
+    ]
+    assert ["Brain" in found for found in builds] == [bool(refused), not refused]
 
 
 def test_new_decision_is_heeded_when_the_crawl_is_resumed(open_wiki: Opener, frontier: Frontier) -> None:
@@ -264,6 +274,30 @@ def test_limit_is_never_exceeded_and_more_room_loses_no_term(limit: int, open_wi
         assert crawled.made.pages <= room
         found.append(set(lengths(crawled)))
     assert found[0] <= found[1]
+
+
+def test_what_was_decided_is_measured_from_the_pages_that_a_crawl_kept(open_wiki: Opener, tmp_path: Path) -> None:
+    with closing(Frontier.open(tmp_path / "kept")) as frontier:
+        run(open_wiki(WIKI), frontier, judge=EverythingJudge())
+        kept = frontier.resolved()
+    decisions = [decision(1, "reject", "Brain"), decision(2, "accept", "Risk")]
+    both = {"Brain": False, "Risk": True}
+    for folder, max_pages, answers, found in (("kept", None, 0, both), ("nothing", 2, 2, {"Brain": False})):
+        source = open_wiki(WIKI)
+        decided = measure_decided(
+            TOPIC,
+            source=source,
+            judge=EverythingJudge(),
+            decisions=decisions,
+            kept=tmp_path / folder,
+            max_pages=max_pages,
+            progress=silent,
+            now=NOON,
+        )
+        assert source.answers == answers
+        assert {one.title: one.near for one in decided} == found
+    with closing(Frontier.open(tmp_path / "kept")) as frontier:
+        assert (frontier.resolved(), frontier.level(1) is None) == (kept, False)
 
 
 def test_page_that_could_not_be_had_is_recorded_and_asked_for_again(open_wiki: Opener, frontier: Frontier) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from kg_builder.sources import dump
+from kg_builder.sources import pieces, reader
 from kg_builder.sources.dump import XmlExport
 from strokemap.errors import HomeUnwritable, InputMissing, SourceMalformed, StrokemapError
 from strokemap.progress import silent
@@ -134,8 +139,122 @@ def test_damage_in_the_middle_of_a_compressed_file_is_seen(export: Path, work: P
     assert kept(work) == []
 
 
+# --- on all cores -------------------------------------------------------------------------------------------------
+
+STREAMS = 40
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """A dump of many streams: the head, two pages each with one title that comes again and again, the end."""
+    monkeypatch.setattr(pieces, "LEAST", 0)
+    monkeypatch.setattr(pieces, "PIECE", 500)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    page = "<page><title>{}</title><ns>0</ns><revision><text>{} is [[here]].</text></revision></page>\n"
+    middle = [page.format(f"Page {at}", at) + page.format("Again", at) for at in range(STREAMS)]
+    head = f"<mediawiki {NAMESPACE}><siteinfo><sitename>Dump</sitename></siteinfo>\n"
+    return [text.encode() for text in (head, *middle, "</mediawiki>\n")]
+
+
+def write_streams(path: Path, streams: list[bytes]) -> Path:
+    path.write_bytes(b"".join(map(bz2.compress, streams)))
+    return path
+
+
+def children() -> set[int]:
+    return {int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+
+
+def all_rows(path: Path, work: Path, *, meanwhile: Callable[[], object] = lambda: None) -> list[tuple[object, ...]]:
+    """Index an export and give every row of it."""
+    XmlExport.open(path, work=work, progress=lambda *_: meanwhile()).close()
+    (index,) = work.rglob("*.sqlite")
+    db = sqlite3.connect(index)
+    rows = db.execute("SELECT * FROM pages ORDER BY title").fetchall() + db.execute("SELECT * FROM site").fetchall()
+    db.close()
+    return rows
+
+
+def test_dump_read_by_several_processes_gives_the_rows_of_one(
+    streams: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, before, seen = write_streams(tmp_path / "dump.bz2", streams), children(), set[int]()
+    rows = all_rows(path, tmp_path / "many", meanwhile=lambda: seen.update(children() - before))
+    assert len(seen) == 3
+    assert children() == before
+    monkeypatch.setattr(pieces, "LEAST", 2**30)
+    assert rows == all_rows(path, tmp_path / "one", meanwhile=lambda: seen.update(children() - before))
+    assert len(seen) == 3
+    assert len(rows) == STREAMS + 2
+
+
+def test_dump_cut_in_the_middle_of_pages_is_read_all_the_same(streams: list[bytes], tmp_path: Path) -> None:
+    text = b"".join(streams)
+    cut = [text[at : at + 200] for at in range(0, len(text), 200)]
+    rows = all_rows(write_streams(tmp_path / "cut.bz2", cut), tmp_path / "cut")
+    assert rows == all_rows(write_streams(tmp_path / "whole.bz2", streams), tmp_path / "whole")
+
+
+@pytest.mark.parametrize("offset", [1, 7, 40, -3])
+def test_damage_in_any_stream_is_told_as_where_it_is_read_through(
+    streams: list[bytes], offset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for at in (0, STREAMS // 2, STREAMS + 1):
+        parts = [bytearray(bz2.compress(stream)) for stream in streams]
+        parts[at][offset] ^= 0x55
+        path = tmp_path / f"damaged {at}"
+        path.write_bytes(b"".join(parts))
+        told = []
+        for least in (0, 2**30):
+            monkeypatch.setattr(pieces, "LEAST", least)
+            with pytest.raises(SourceMalformed) as caught:
+                all_rows(path, tmp_path / "work")
+            told.append(caught.value.document())
+        assert told[0] == told[1]
+    assert kept(tmp_path / "work") == []
+
+
+def test_process_that_is_killed_costs_no_row(streams: list[bytes], tmp_path: Path) -> None:
+    path, before = write_streams(tmp_path / "dump.bz2", streams), children()
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        if not killed:
+            killed.append(min(children() - before))
+            os.kill(killed[0], signal.SIGKILL)
+
+    assert len(all_rows(path, tmp_path / "killed", meanwhile=kill_one)) == STREAMS + 2
+    assert killed
+    assert children() == before
+
+
+def test_killed_crawl_leaves_no_process_behind(streams: list[bytes], tmp_path: Path) -> None:
+    path = write_streams(tmp_path / "dump.bz2", streams)
+    code = f"""
+import os, signal
+from pathlib import Path
+from kg_builder.sources import pieces
+from tests.kg_builder.test_dump import children
+pieces.LEAST, pieces.PIECE, os.sched_getaffinity = 0, 500, lambda _: {{0, 1, 2}}
+def tell(*_):
+    print(*children(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+from kg_builder.sources.dump import XmlExport
+XmlExport.open(Path({str(path)!r}), work=Path({str(tmp_path / "work")!r}), progress=tell)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    left = [Path(f"/proc/{pid}/stat") for pid in done.stdout.split()]
+    assert len(left) == 3
+    # They end by themselves, at once or when they have started.
+    end = time.monotonic() + 30
+    while any(stat.exists() and ") Z " not in stat.read_text() for stat in left) and time.monotonic() < end:
+        os.sched_yield()
+    assert not [stat for stat in left if stat.exists() and ") Z " not in stat.read_text()]
+
+
 def test_page_too_large_to_be_one_is_refused(write_export: Export, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dump, "LARGEST_PAGE", 1000)
+    monkeypatch.setattr(reader, "LARGEST_PAGE", 1000)
     with pytest.raises(SourceMalformed, match="larger"):
         open_export(write_export({"Stroke": "x" * 1001}), work)
 

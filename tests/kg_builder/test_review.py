@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import random
+import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,3 +87,31 @@ def test_what_a_crowd_has_in_common_makes_no_pairs(tiny_build: Build, tmp_path: 
     crowd = [replace(pattern, title=f"Zzz {number:02}", other_names=("The crowd",)) for number in range(40)]
     build = replace(tiny_build, terms=(*tiny_build.terms, *crowd))
     assert find_duplicates(project(build, tmp_path), limit=20) == ()
+
+
+def test_only_few_of_all_pairs_are_compared(tiny_build: Build, tmp_path: Path) -> None:
+    chance, pattern = random.Random(5), tiny_build.terms[-1]
+    names = sorted({"".join(chance.choices("aeioulnrst", k=10)).title() for _ in range(500)} | {"Aphasias", "Aphasiax"})
+    pairs = {tuple(sorted(chance.sample(names, 2))) for _ in range(4000)}
+    projection = project(
+        replace(
+            tiny_build,
+            terms=tuple(
+                sorted((*tiny_build.terms, *(replace(pattern, title=name) for name in names)), key=lambda t: t.title)
+            ),
+            links=tuple(
+                sorted((*tiny_build.links, *(link_of(*pair) for pair in pairs)), key=lambda one: (one.a, one.b))
+            ),
+        ),
+        tmp_path,
+    )
+    called = Counter[str]()
+    sys.setprofile(lambda frame, event, _: called.update([frame.f_code.co_name]) if event == "call" else None)
+    try:
+        found = find_duplicates(projection, limit=20)
+    finally:
+        sys.setprofile(None)
+    assert found
+    everything = len(projection) * (len(projection) - 1) / 2
+    assert 0 < called["_one_slip"] < everything / 100
+    assert called["neighbours"] < everything / 100

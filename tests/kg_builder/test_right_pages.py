@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -31,11 +31,24 @@ class Trap(NamedTuple):
 
 
 A_PAGE = "It is a page."
+MARKS = ("disambiguation cleanup", "TLAdisambig", "hndis-cleanup", "roaddis")
+
+
+def trap_of(*titles: str, page: str = A_PAGE, marks: Sequence[str] = ()) -> Trap:
+    """Link to pages that are no subjects, each with its mark if there are any."""
+    texts = [page % mark for mark in marks] or [page] * len(titles)
+    return Trap(" ".join(f"[[{title}]]" for title in titles), dict(zip(titles, texts, strict=True)))
+
+
 TRAPS = {
     "other namespaces": Trap("[[File:X.jpg]] [[:Category:C]] [[Talk:T]] [[User:U]] [[Help:H]]", {"Help:H": A_PAGE}),
-    "dates and years": Trap("[[1990]] [[5 May]] [[20th century]]", {"1990": A_PAGE, "5 May": A_PAGE}),
-    "lists": Trap("[[List of nerves]]", {"List of nerves": A_PAGE}),
+    "dates": trap_of("1990", "5 May", "5 May 1990", "May 5, 1990", "20th century", "2000s (decade)", "1900 (year)"),
+    "periods": trap_of("1990 in medicine", "2000s in medicine", "20th century in medicine", "Deaths in 2013"),
+    "lists": trap_of("List of nerves", "Alphabetical list of nerves", "Bibliography of medicine", "Index of medicine"),
+    "histories are subjects": Trap("[[History of stroke]]", {"History of stroke": A_PAGE}, ("History of stroke",)),
     "disambiguation pages": Trap("[[Insult]]", {"Insult": "May mean [[Abuse]]. {{disambig}}", "Abuse": A_PAGE}),
+    "others of these": trap_of("Apo", "Tia", "Attack", "Route 5", page="May mean [[Abuse]]. {{%s}}", marks=MARKS),
+    "names": trap_of("Broca", "Ada", page="Is borne by [[Abuse]]. {{%s}}", marks=("surname", "given name")),
     "navigation templates": Trap("{{Stroke navbox}}", {"Template:Stroke navbox": "[[Boxed]]", "Boxed": A_PAGE}),
     "self-links": Trap("[[Stroke]] and [[stroke|this]] and [[Brain attack]]", {"Brain attack": "#REDIRECT [[Stroke]]"}),
     "red links": Trap("[[Nobody wrote this]]"),

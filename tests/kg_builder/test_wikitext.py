@@ -163,13 +163,52 @@ def test_identifiers_come_from_infoboxes_and_medical_resources_only() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("mark", ["{{disambig}}", "{{Disambiguation|geo}}", "{{dab}}", "{{hndis|X}}", "__DISAMBIG__"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("disambig", "Disambiguation|geo", "dab", "hndis|X", "Disambig-cleanup", "disambiguation cleanup", "geodis"),
+        *("hndis-cleanup", "numberdis", "roaddis", "mathdab", "Mil-unit-dis", "Airport_disambiguation", "TLAdisambig"),
+        *("SIA", "Set index article", "surname|X", "given name", "Mountainindex", "Letter-NumberCombDisambig"),
+    ],
+)
 def test_disambiguation_pages_are_recognised(mark: str) -> None:
-    assert read(f"'''Stroke''' may mean: {mark}").disambiguation
+    assert read(f"'''Stroke''' may mean: {{{{{mark}}}}}").disambiguation
+
+
+def test_disambiguation_is_recognised_by_the_magic_word() -> None:
+    assert read("Stroke may mean: __DISAMBIG__").disambiguation
 
 
 def test_disambiguation_is_not_seen_in_a_request_for_it() -> None:
-    assert not read("a word{{disambiguation needed}} {{about|x|y|Stroke (disambiguation)}}").disambiguation
+    text = "a{{disambiguation needed}} b{{disambig-needed}} {{about|x|y|Stroke (disambiguation)}} {{surname needed}}"
+    assert not read(text).disambiguation
+    assert not read("{{Siamese}} {{index}} {{roadside}} {{dabs}} {{Infobox surname}}").disambiguation
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("1990", "5 BC", "AD 79", "1990s", "2000s (decade)", "1900 (year)", "20th century", "2nd millennium BC"),
+        *("May", "May 5", "May 2013", "May 5, 1990", "5 May", "5 May 1990"),
+        *("1990 in medicine", "2000s in medicine", "20th century in medicine", "Deaths in 2013", "Births in May 2013"),
+        *("List of nerves", "Lists of diseases", "Alphabetical list of nerves", "Index of medicine articles"),
+        *("Outline of medicine", "Timeline of stroke", "Glossary of medicine", "Bibliography of medicine"),
+        *("", "Talk:Stroke", "De:Schlaganfall"),
+    ],
+)
+def test_title_of_a_date_a_period_or_a_listing_is_no_subject(title: str) -> None:
+    assert not is_subject(title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("Stroke", "History of stroke", "Deaths in custody", "1 in 60 rule", "Mayo Clinic", "May–Thurner syndrome"),
+        *("Listing", "5-HT receptor", "2C (drug)", "Factor VIII", "12 May Movement", "1990 FIFA World Cup"),
+    ],
+)
+def test_title_that_only_resembles_one_is_a_subject(title: str) -> None:
+    assert is_subject(title)
 
 
 @pytest.mark.parametrize(
