@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 _DATA = os.environ.get("STROKEMAP_TEST_DATA", "")
 _DESELECTED = pytest.StashKey[int]()
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C: a shell makes what it runs in the background deaf to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
