@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.soak import Home, Measured, write
+from benchmarks.evidence import Home, Measured, write
 from kg_builder.sources import pieces
 from kg_builder.sources.dump import XmlExport
 from strokemap.progress import silent

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from benchmarks.evidence import Measured, write
 from benchmarks.judge import NOW, own_topics, row, shelf
-from benchmarks.soak import Measured, write
 from kg_builder.crawl import Crawled, crawl
 from kg_builder.evaluate import read_labels
 from kg_builder.frontier import Frontier

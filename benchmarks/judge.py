@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import mean
 from xml.etree.ElementTree import iterparse
 
-from benchmarks.soak import write
+from benchmarks.evidence import write
 from kg_builder import open_source
 from kg_builder.crawl import crawl
 from kg_builder.evaluate import read_labels, score

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.evidence import Measured, write
 from benchmarks.search_commands import demonstration_home, medical_home
-from benchmarks.soak import Measured, write
 from kg_builder.model import Build, Digest, Evidence, Link, Made, Site, Term
 from kg_builder.projection import Projection, make_projection, published_projection
 from search.index import TextIndex

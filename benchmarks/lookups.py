@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import duckdb
 
+from benchmarks.evidence import write
 from benchmarks.made_up_histories import land, make_batch
-from benchmarks.soak import write
 from hive_queries import make_profiles, open_history_store
 from hive_queries.engines.address import parse_address
 from hive_queries.engines.hiveserver2 import Connection

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.soak import Measured, write
+from benchmarks.evidence import Measured, write
 from kg_builder.stores import open_map_store
 from strokemap.progress import silent
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.evidence import Measured, write
 from benchmarks.map_stores import memory
-from benchmarks.soak import Measured, write
 from kg_builder.model import Build
 from kg_builder.projection import Projection, TermId, make_projection
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import mwclient
 
-from benchmarks.soak import Home, Measured, write
+from benchmarks.evidence import Home, Measured, write
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mediawiki import Wikis
 

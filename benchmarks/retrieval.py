@@ -25,9 +25,9 @@ from pathlib import Path
 import bm25s
 import Stemmer
 
+from benchmarks.evidence import COMMAND, Home, Measured, write
 from benchmarks.icd10cm import other_names
 from benchmarks.rm3 import expand_by_feedback
-from benchmarks.soak import COMMAND, Home, Measured, write
 from kg_builder.projection import Projection, TermId, published_projection
 from search.answer import understand
 from search.bench import Bench, open_bench

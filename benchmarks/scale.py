@@ -37,9 +37,9 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
+from benchmarks.evidence import EVIDENCE, ROOT, Measured, commit, write
 from benchmarks.lookups import time_reads
 from benchmarks.made_up_histories import land, make_batch
-from benchmarks.soak import EVIDENCE, ROOT, Measured, commit, write
 from hive_queries import HistoryStore, make_profiles, open_history_store
 from hive_queries.engines import Parameter
 from hive_queries.statement import Statement, read_shipped, tables

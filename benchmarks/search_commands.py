@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.soak import Home, Measured
+from benchmarks.evidence import Home, Measured
 
 RUNS = 9
 QUERY = "trouble speaking after a stroke"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.evidence import Measured
 from benchmarks.search_rivals import CYPHER, FIRST, STORED
-from benchmarks.soak import Measured
 
 AT_MOST, AT_LEAST = "at most", "at least"
 GOALS: dict[str, tuple[Callable[[Any], float], str, float]] = {

@@ -21,8 +21,8 @@ from neo4j import Driver, GraphDatabase
 from numpy.typing import NDArray
 from scipy import sparse
 
+from benchmarks.evidence import Measured
 from benchmarks.search_steps import Times
-from benchmarks.soak import Measured
 from kg_builder.pagerank import DAMPING, LEAST
 from kg_builder.projection import Projection, TermId
 from search.expand import nearest

@@ -35,13 +35,13 @@ from api.access import Caller
 from api.indexing import make_index
 from api.service import utc_now
 from api.tokens import make_token
+from benchmarks.evidence import ROOT, Measured, write
 from benchmarks.made_up import made_up_articles, made_up_map, made_up_queries
 from benchmarks.projection import time_making
 from benchmarks.search_commands import measure_commands
 from benchmarks.search_goals import ratios, reached
 from benchmarks.search_rivals import cypher, graphs, some_starts, texts
 from benchmarks.search_steps import QUERIES, spread
-from benchmarks.soak import ROOT, Measured, write
 from kg_builder.projection import published_projection
 from search.index import link_file
 from search.library import Library

@@ -23,8 +23,8 @@ from api.app import make_app
 from api.curating import Bench
 from api.demo import demonstrate, open_demonstration
 from api.service import open_service, utc_now
+from benchmarks.evidence import Home, Measured, write
 from benchmarks.made_up import made_up_map
-from benchmarks.soak import Home, Measured, write
 from hive_queries import open_history_store
 from kg_builder import open_map_store
 from strokemap.errors import StrokemapError
