@@ -44,11 +44,8 @@ SESSION = {
     "spark.sql.variable.substitute": "false",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
-    # Rows come as they are made: Spark else gathers a whole answer on its heap, and ended at that of 100,000 patients.
-    # What goes wrong may so come with any row.
-    "spark.sql.thriftServer.incrementalCollect": "true",
 }
-"""What every session sets, so that a statement means what it means on the other engines, and can be large."""
+"""What every session sets, so that a statement means what it means on the other engines."""
 
 # All that PyHive, Thrift and SASL were seen to raise on a cut, late, frozen or foreign answer.
 _STRANGE = (
