@@ -24,15 +24,21 @@ def test_judging_matters_in_the_demonstration(demonstration, demo_command: Calla
     assert build["terms"] < pages, "off-topic pages were read and left out"
 
 
-def test_demonstration_again_changes_nothing(demonstration, demo_command: Callable) -> None:
-    def held() -> tuple[str, list[dict[str, object]]]:
-        listed = json.loads(demo_command("histories", "status", "--json").out)["institutions"]
-        return demo_command("builds", "list", "--json").out, [{**row, "checked": 0, "age_hours": 0} for row in listed]
+def test_demonstration_again_changes_nothing(demonstration, command: Callable, tmp_path: Path) -> None:
+    def run(*words: str) -> str:
+        # A home of its own: others crawl, decide and publish on the one that they share.
+        shown = command("--home", tmp_path / "demonstration", *words, "--json")
+        assert shown.status == 0, shown.err
+        return str(shown.out)
 
+    def held() -> tuple[str, list[dict[str, object]]]:
+        listed = json.loads(run("histories", "status"))["institutions"]
+        return run("builds", "list"), [{**row, "checked": 0, "age_hours": 0} for row in listed]
+
+    run("demo", "--once")
     before = held()
-    shown = demo_command("demo", "--once", "--json")
-    assert shown.status == 0, shown.err
-    assert json.loads(shown.out.splitlines()[-1])["terms"] == demonstration.summary["terms"]
+    again = run("demo", "--once")
+    assert json.loads(again.splitlines()[-1])["terms"] == demonstration.summary["terms"]
     assert held() == before
 
 
