@@ -4,6 +4,8 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 DATA := $(abspath $(wildcard ../shared/data))
+# Without bytecode each of the many processes that tests start would compile all that it imports anew: 2 s of each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-dev demo test-fast test-servers servers test soak check docs clean
 
