@@ -56,8 +56,6 @@ SITES: dict[str, dict[str, str]] = {
     # What a task sorts and joins in memory; the tests' servers have the smallest that works.
     "hive": {
         "hive.tez.container.size": "4096",
-        # The sorter that Tez takes by itself slowed down with its spills: the first five 9 s each, the eighth 10 min.
-        "tez.runtime.sorter.class": "LEGACY",
         "tez.runtime.io.sort.mb": "512",
         "tez.runtime.unordered.output.buffer.size-mb": "256",
     },
