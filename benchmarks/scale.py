@@ -62,6 +62,8 @@ SITES: dict[str, dict[str, str]] = {
     "spark": {
         "spark.sql.shuffle.partitions": "16",
         "spark.driver.maxResultSize": "0",
+        # Rows are sent as they are made: it else gathers a whole answer on its heap.
+        "spark.sql.thriftServer.incrementalCollect": "true",
     },
 }
 Run = Callable[[Statement, Mapping[str, Parameter]], Iterable[tuple[object, ...]]]

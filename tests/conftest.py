@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 def group_of(nodeid: str) -> str:
     """Name the group of a test: its server, or its file."""
     file, _, name = nodeid.partition("::")
-    if "[spark" in name:
+    if re.search(r"[\[-]spark[]-]", name):
         return "spark"
     if any(server in f"{Path(file).name} {name}" for server in ("hive", "stores_away", "exactly_once")):
         return "hive"  # with a Neo4j of its own for the one that needs both
